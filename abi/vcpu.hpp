@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernel extension 1, virtual CPUs, as the monitor sees them on either vendor: the words of VMEnter (ABI 7.12, 64-bit
+// guests). VMCS fields, exit reasons and qualifications keep Intel's numbers (x86/vmcs.hpp); on AMD the kernel translates.
+#pragma once
+
+#include "base/types.hpp"
+
+namespace abi {
+
+// VMEnter takes MR0 guest rip, MR1 primary processor-based controls, MR2 entry interruption info.
+// It returns rsi = 0 (the bound notification fired; rdi = its word, MR0..MR2 current) or 1 (an exit; all words).
+namespace vm_message {
+inline constexpr unsigned rip = 0;
+inline constexpr unsigned primary_controls = 1;
+inline constexpr unsigned entry_interruption = 2;
+inline constexpr unsigned exit_reason = 3;
+inline constexpr unsigned qualification = 4;
+inline constexpr unsigned instruction_length = 5; // bytes; 0 where the processor does not tell and the kernel can't know
+inline constexpr unsigned guest_physical = 6;
+inline constexpr unsigned rflags = 7;
+inline constexpr unsigned interruptibility = 8;
+inline constexpr unsigned cr3 = 9;
+inline constexpr unsigned registers = 10; // rax rbx rcx rdx rsi rdi rbp r8..r15: 15 words
+inline constexpr unsigned words = 25;
+} // namespace vm_message
+
+inline constexpr u64 vm_entry_notification = 0;
+inline constexpr u64 vm_entry_exit = 1;
+
+// The order of VCPUWriteRegisters' words and of vm_message::registers.
+struct VcpuRegisters {
+    u64 rax, rbx, rcx, rdx, rsi, rdi, rbp;
+    u64 r8, r9, r10, r11, r12, r13, r14, r15;
+};
+static_assert(sizeof(VcpuRegisters) == 15 * 8);
+
+} // namespace abi

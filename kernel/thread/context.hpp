@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the processor holds for a thread while it runs, and the kernel while it does not. machine/x86_64/entry.S knows the
+// offsets; Context is the first member of Tcb.
+#pragma once
+
+#include "abi/message.hpp"
+#include "base/types.hpp"
+
+struct Context {
+    // registers.rip is FaultIP: where a thread in state Restart continues (ABI 4.5).
+    abi::UserContext registers;
+    // NextIP: where the return to user mode goes. SYSCALL entry: after the instruction (FaultIP = NextIP - 2).
+    // Any other entry: both are the interrupted rip.
+    u64 next_ip;
+    // Not 0: the return must restore every register (IRETQ). 0: the thread came by SYSCALL and rcx, r11 may be lost (SYSRET).
+    u64 restore_all;
+    u64 reserved[2];
+    alignas(16) std::byte fpu[512]; // FXSAVE image
+};
+static_assert(offsetof(Context, next_ip) == 160 && offsetof(Context, restore_all) == 168 && offsetof(Context, fpu) == 192);
+
+namespace rflags { // Intel SDM vol. 1, 3.4.3
+using Always1 = Bits<1>;
+using Trap = Bits<8>;
+using InterruptEnable = Bits<9>;
+using Direction = Bits<10>;
+inline constexpr u64 initial = 0x202;
+} // namespace rflags
