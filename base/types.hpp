@@ -52,5 +52,5 @@ template <class Error> constexpr std::unexpected<Error> fail(Error error) {
         auto try_result = (__VA_ARGS__);                                                           \
         if (!try_result) [[unlikely]]                                                              \
             return std::unexpected(std::move(try_result).error());                                 \
-        *std::move(try_result);
+        *std::move(try_result);                                                                    \
     })
