@@ -68,6 +68,8 @@ struct GrantInfo {
     u64 address;          // where root mapped it; 0: not mapped
     // Capabilities by kind. io_ports: the ports. irq: the handler (its notification is set to `events` already).
     // device_memory: its frames, mapped. file: none. console: [0] notification that rings the service. timer: [0] endpoint.
+    // serve_timer: [0] endpoint to receive on, [1] a CNode of 2^`first` slots for the reply capabilities of sleepers: it is
+    // root's and outlives the service. serve_console: none, its clients are in ComponentInfo.
     // guest: [0] Vcpu, [1] nested root (EPT PML4) with an ASID, [2..] untyped pieces, largest first, sizes in guest_size_bits.
     u8 guest_size_bits[16];
 };
@@ -76,7 +78,7 @@ struct ClientInfo { // one for each client of a service, in order of badge
     char name[name_size];
     u64 page;  // console: address of the client's ConsolePage in the service
     u64 slot;  // notification to ring the client's `events`, badged event::console or event::timer
-    u64 flags; // console: bit 0 gets the keyboard at start
+    u64 flags; // console: bit 0 gets the keyboard at start, bit 1 its lines carry no name (root)
 };
 
 inline constexpr unsigned max_grants = 24;

@@ -4,6 +4,7 @@
 // Client: write into `output`, then ring the service (Signal on the console grant's capability 0). When `output` is full:
 // set output_waiting, ring, and wait for event::console. Input arrives in `input` with event::console.
 // Service: prints whole lines of the client that has the keyboard as they are; lines of others get "name| " in front.
+// When the service starts (again), it rings every client once: there may be room now.
 // Input that finds `input` full is counted in `lost_input` and reported, never dropped in silence.
 #pragma once
 

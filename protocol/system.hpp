@@ -76,6 +76,11 @@ struct ArchiveFile {
     u64 size;   // bytes; the rest of the last page is zero
 };
 
+// How root leaves the emulated machine: a byte to QEMU's isa-debug-exit, whose process then ends with 2 * value + 1.
+inline constexpr u64 exit_port = 0xf4;
+inline constexpr u64 exit_clean = 0x10;  // all work ended with status 0
+inline constexpr u64 exit_failed = 0x11; // some work failed or could not be started
+
 static_assert(sizeof(ArchiveHeader) == 88 && sizeof(ComponentEntry) == 80 && sizeof(Grant) == 56 && sizeof(ArchiveFile) == 80);
 
 } // namespace protocol
