@@ -11,6 +11,7 @@ public:
         data_[size_++] = value;
         return true;
     }
+    constexpr void pop() { --size_; } // not when empty
     constexpr void clear() { size_ = 0; }
     constexpr std::size_t size() const { return size_; }
     constexpr bool empty() const { return size_ == 0; }
