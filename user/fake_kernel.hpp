@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// A kernel for host tests of the allocators: one CNode, untyped memory with watermarks as in
+// ABI 6.3 and 6.4, and paging structures that must be mapped top down. It stands in for
+// user::invoke.
+#pragma once
+
+#include <map>
+#include <set>
+
+#include "user/cnode.hpp"
+
+namespace user::test {
+
+class FakeKernel {
+public:
+    static constexpr CNode cnode{2};
+
+    FakeKernel();
+    ~FakeKernel();
+
+    // Puts a RAM untyped in a slot.
+    void add_untyped(CPtr slot, unsigned size_bits);
+    std::size_t occupied_slots() const { return objects_.size(); }
+    bool occupied(CPtr slot) const { return objects_.contains(slot); }
+    bool mapped(u64 address) const { return pages_.contains(address); }
+    // From now on this many Retypes succeed; then all fail with IllegalOperation.
+    void fail_after(unsigned retypes) { remaining_ = retypes; }
+
+    Result<Reply> invoke(CPtr object, abi::Label label, std::span<u64 const> words);
+
+private:
+    struct Object {
+        abi::ObjectType type;
+        unsigned size_bits;
+        CPtr parent;
+        u64 used; // bytes of an untyped up to its watermark
+    };
+    Result<Reply> retype(Object& untyped, CPtr cptr, std::span<u64 const> words);
+    Result<Reply> map_structure(unsigned level, u64 address);
+    Result<Reply> map_page(u64 address);
+    void remove_children(CPtr parent);
+
+    std::map<CPtr, Object> objects_;
+    std::set<std::pair<unsigned, u64>> structures_; // level and address
+    std::set<u64> pages_;
+    unsigned remaining_ = ~0u;
+};
+
+} // namespace user::test
