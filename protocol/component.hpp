@@ -39,7 +39,7 @@ inline constexpr u64 thread_page_private_offset = 2048;
 
 // Fixed slots of a component's CNode (guard so that a CPtr is the slot's number, depth 64).
 namespace slot {
-inline constexpr u64 tcb = 1;         // main thread
+inline constexpr u64 tcb = 1;         // main thread; its maximum controlled priority is its priority, threads it makes get that
 inline constexpr u64 cnode = 2;
 inline constexpr u64 vspace = 3;
 inline constexpr u64 thread_page = 4; // frame of the main thread's page
@@ -64,7 +64,7 @@ struct GrantInfo {
     u32 slot_count;       // capabilities, from first_slot on
     char name[name_size];
     u64 first_slot;
-    u64 first, second;    // as in the manifest's Grant (guest: first = bytes)
+    u64 first, second;    // as in the manifest's Grant (guest: first = bytes; file: second = its bytes)
     u64 address;          // where root mapped it; 0: not mapped
     // Capabilities by kind. io_ports: the ports. irq: the handler (its notification is set to `events` already).
     // device_memory: its frames, mapped. file: none. console: [0] notification that rings the service. timer: [0] endpoint.

@@ -11,7 +11,9 @@
 namespace protocol {
 
 enum class TimerLabel : u64 {
-    sleep = 0x200, // MR0 = deadline in ns: the answer comes when it has passed (label 0, length 0)
+    // MR0 = deadline in ns: the answer comes when it has passed (label 0, length 0). A sleeper may be woken early by others
+    // (TCBSuspend and TCBResume): the kernel then deletes its reply capability, and the empty slot may be used again.
+    sleep = 0x200,
     arm = 0x201,   // MR0 = deadline in ns, MR1 = period in ns or 0: then event::timer rings; replaces what was armed before
     cancel = 0x202,
 };
