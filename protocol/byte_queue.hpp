@@ -35,10 +35,16 @@ public:
         written_.store(at + count, std::memory_order_release);
         return count;
     }
-    // Reads at most bytes.size() bytes and returns their number. Reader only.
+    // Reads at most bytes.size() bytes and returns their number. Reader only. A counter that claims more than the queue
+    // holds was wrecked by the writer: then everything is dropped, so that it cannot make the reader read for ever.
     u32 read(std::span<char> bytes) {
-        u32 const count = bytes.size() < used() ? static_cast<u32>(bytes.size()) : used();
         u32 const at = read_.load(std::memory_order_relaxed);
+        u32 const written = written_.load(std::memory_order_acquire);
+        if (written - at > Size) {
+            read_.store(written, std::memory_order_release);
+            return 0;
+        }
+        u32 const count = bytes.size() < written - at ? static_cast<u32>(bytes.size()) : written - at;
         for (u32 i = 0; i < count; ++i) bytes[i] = data_[(at + i) % Size];
         read_.store(at + count, std::memory_order_release);
         return count;

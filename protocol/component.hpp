@@ -57,6 +57,9 @@ inline constexpr u64 timer = 1 << 1;   // client: the deadline armed has passed
 inline constexpr u64 stop = 1 << 2;    // root asks the component to end
 inline constexpr u64 first_irq = 1 << 8; // the component's n-th irq grant: first_irq << n, n < 8
 inline constexpr u64 first_client = 1 << 16; // service: its n-th client rang: first_client << n, n < 32
+// Badges of endpoint capabilities have this bit beside the number of the client, so that a server whose TCB is bound to
+// `events` can tell a message from a notification.
+inline constexpr u64 message = u64{1} << 63;
 } // namespace event
 
 struct GrantInfo {
