@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an exception or interrupt was: an event for the kernel, or the end of it.
+#include "kernel/machine/x86_64/context_offsets.h"
+#include "kernel/machine/x86_64/entry.hpp"
+#include "kernel/machine/x86_64/instructions.hpp"
+#include "kernel/machine/x86_64/local_apic.hpp"
+#include "kernel/machine/x86_64/print.hpp"
+
+static_assert(
+    CONTEXT_RIP == offsetof(Context, registers.rip) && CONTEXT_RSP == offsetof(Context, registers.rsp) &&
+    CONTEXT_RFLAGS == offsetof(Context, registers.rflags) &&
+    CONTEXT_RAX == offsetof(Context, registers.rax) && CONTEXT_RBX == offsetof(Context, registers.rbx) &&
+    CONTEXT_RCX == offsetof(Context, registers.rcx) && CONTEXT_RDX == offsetof(Context, registers.rdx) &&
+    CONTEXT_RSI == offsetof(Context, registers.rsi) && CONTEXT_RDI == offsetof(Context, registers.rdi) &&
+    CONTEXT_RBP == offsetof(Context, registers.rbp));
+static_assert(
+    CONTEXT_R8 == offsetof(Context, registers.r8) && CONTEXT_R9 == offsetof(Context, registers.r9) &&
+    CONTEXT_R10 == offsetof(Context, registers.r10) && CONTEXT_R11 == offsetof(Context, registers.r11) &&
+    CONTEXT_R12 == offsetof(Context, registers.r12) && CONTEXT_R13 == offsetof(Context, registers.r13) &&
+    CONTEXT_R14 == offsetof(Context, registers.r14) && CONTEXT_R15 == offsetof(Context, registers.r15));
+static_assert(CONTEXT_NEXT_IP == offsetof(Context, next_ip) &&
+              CONTEXT_RESTORE_ALL == offsetof(Context, restore_all));
+
+namespace {
+
+constexpr u8 page_fault = 14;
+constexpr u8 first_interrupt = 32;
+constexpr u8 first_software_interrupt = 158, last_software_interrupt = 254;
+
+// As fault_in_kernel of entry.S pushes it.
+struct KernelFault {
+    u64 r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
+    u64 vector, error_code, rip, cs, rflags, rsp, ss;
+};
+
+Context* on_interrupt(u8 vector) {
+    if (vector < first_software_interrupt || vector > last_software_interrupt)
+        return enter(InterruptEvent{vector});
+    // These vectors are the user's INT n. A device whose owner made it send one has to be acknowledged, no more.
+    if (machine::interrupt_in_service(vector)) {
+        machine::end_of_interrupt();
+        return current_context;
+    }
+    return enter(SoftwareInterruptEvent{vector});
+}
+
+} // namespace
+
+Context* on_trap(u64 number, u64 error_code) {
+    u8 const vector = static_cast<u8>(number);
+    if (vector >= first_interrupt) return on_interrupt(vector);
+    if (vector == page_fault) return enter(PageFaultEvent{{processor::read_cr2()}, error_code});
+    return enter(ExceptionEvent{vector, error_code});
+}
+
+extern "C" [[noreturn]] void on_kernel_fault(KernelFault const& fault);
+void on_kernel_fault(KernelFault const& fault) {
+    using machine::Hex, machine::print_line;
+    print_line("\ntessera: exception ", fault.vector, " in the kernel, error code ", Hex{fault.error_code},
+               ", cr2 ", Hex{processor::read_cr2()}, ", cr3 ", Hex{processor::read_cr3()});
+    print_line("rip ", Hex{fault.rip}, " cs ", Hex{fault.cs}, " rflags ", Hex{fault.rflags}, " rsp ",
+               Hex{fault.rsp});
+    print_line("rax ", Hex{fault.rax}, " rbx ", Hex{fault.rbx}, " rcx ", Hex{fault.rcx}, " rdx ",
+               Hex{fault.rdx});
+    print_line("rsi ", Hex{fault.rsi}, " rdi ", Hex{fault.rdi}, " rbp ", Hex{fault.rbp}, " r8  ",
+               Hex{fault.r8});
+    print_line("r9  ", Hex{fault.r9}, " r10 ", Hex{fault.r10}, " r11 ", Hex{fault.r11}, " r12 ",
+               Hex{fault.r12});
+    print_line("r13 ", Hex{fault.r13}, " r14 ", Hex{fault.r14}, " r15 ", Hex{fault.r15});
+    print_line("The kernel stops here.");
+    machine::halt();
+}
