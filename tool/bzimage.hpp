@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Guest kernels: Linux bzImage files with a 64-bit entry.
+#pragma once
+
+#include <span>
+
+#include "tool/problem.hpp"
+
+struct KernelImage {
+    u64 run_size; // bytes of memory it needs from its load address on, to unpack itself (init_size)
+};
+
+// Linux Documentation/arch/x86/boot.rst: magic numbers, protocol 2.12 or later, XLF_KERNEL_64, nothing cut off.
+std::expected<KernelImage, Flaw> check_bzimage(std::span<u8 const> bytes);

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The machine that a system runs on, and the QEMU command that makes it.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/types.hpp"
+
+enum class CpuModel {
+    amd,   // virtual CPUs by SVM with nested paging
+    intel, // an Intel model; QEMU's TCG has no VMX to offer
+    plain, // no virtualisation at all
+};
+std::string_view cpu_name(CpuModel cpu);
+
+// What the command line says about the machine.
+struct MachineOptions {
+    CpuModel cpu{};
+    std::optional<u64> memory; // bytes; otherwise the manifest's, otherwise default_memory
+    bool instruction_count{};  // deterministic: the time-stamp counter counts instructions
+    bool debugger{};           // stop before the first instruction and wait for gdb on port 1234
+};
+inline constexpr u64 default_memory = u64{1} << 30;
+
+struct Machine {
+    CpuModel cpu{};
+    u64 memory = default_memory;
+    bool instruction_count{};
+    bool debugger{};
+};
+
+// Where the console (COM1) goes.
+enum class ConsoleTo {
+    terminal, // QEMU's standard input and output, with QEMU's own keys (Ctrl-A X leaves)
+    pipes,    // standard input and output, every byte as it is
+};
+
+// Port on which root says that the system is over: QEMU ends with (value << 1) | 1.
+inline constexpr unsigned exit_port = 0xf4;
+
+std::vector<std::string> qemu_command(Machine const& machine, std::filesystem::path const& kernel,
+                                      std::filesystem::path const& boot_module, ConsoleTo console);
+
+// The same as one line for a shell.
+std::string shell_line(std::vector<std::string> const& command);

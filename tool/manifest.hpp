@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// A manifest as it was written: read and well-typed, but its parts not yet compared with each other, with the files they
+// name or with a machine (plan.hpp does that). docs/manifest.md describes the format.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "protocol/system.hpp"
+#include "tool/problem.hpp"
+
+namespace manifest {
+
+struct PortRange {
+    u16 first{}, last{};
+};
+
+struct Irq {
+    u32 pin{}; // of I/O APIC 0
+    bool level{};
+    bool active_low{};
+};
+
+struct Device {
+    u64 address{}, size{}; // multiples of 4 KiB
+};
+
+// A file by the name the component knows it by.
+struct NamedFile {
+    std::string name;
+    std::string path; // as written
+};
+
+struct Console {
+    bool keyboard{};
+};
+
+enum class Service { console, timer };
+
+struct Component {
+    Located<std::string> name;
+    Located<std::string> program;
+    Located<u64> memory;
+    u32 priority{};
+    std::vector<Located<std::string>> arguments; // without argv[0]
+    Place arguments_place;
+    protocol::Restart restart{};
+    protocol::Role role{};
+    std::vector<Located<PortRange>> ports;
+    std::vector<Located<Irq>> irqs;
+    std::vector<Located<Device>> devices;
+    std::vector<Located<NamedFile>> files;
+    std::optional<Located<Console>> console;
+    std::optional<Place> timer;
+    std::optional<Located<Service>> provides;
+};
+
+enum class Engine { nested, shadow, trap, translate };
+
+struct Vm {
+    Located<std::string> name;
+    Located<std::string> kernel;
+    std::optional<Located<std::string>> initramfs;
+    Located<std::string> command_line;
+    Located<u64> memory;         // guest RAM
+    Located<u64> monitor_memory; // everything else the VM's monitor is made of
+    Located<Engine> engine;
+    Located<Console> console;
+    u32 priority{};
+    protocol::Restart restart{};
+};
+
+struct Manifest {
+    std::filesystem::path path; // as the user gave it
+    Located<std::string> name;
+    std::optional<Located<u64>> memory; // RAM of the machine
+    std::vector<Component> components;
+    std::vector<Vm> vms;
+
+    // Reads the file and those it includes.
+    static Checked<Manifest> read(std::filesystem::path const& path);
+    // The same from text; `path` is where messages and relative paths refer to.
+    static Checked<Manifest> parse(std::string_view text, std::filesystem::path const& path);
+};
+
+std::string_view engine_name(Engine engine);
+
+} // namespace manifest

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// A file that only we and our children can see, and that is gone with the last of us.
+#pragma once
+
+#include <filesystem>
+#include <span>
+
+#include "base/types.hpp"
+
+class MemoryFile {
+public:
+    explicit MemoryFile(std::span<u8 const> bytes); // throws std::system_error
+    MemoryFile(MemoryFile const&) = delete;
+    MemoryFile& operator=(MemoryFile const&) = delete;
+    ~MemoryFile();
+    std::filesystem::path path() const; // for a child process to open
+
+private:
+    int descriptor_;
+};

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tool/plan.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <fmt/format.h>
+
+#include "protocol/component.hpp"
+#include "tool/bzimage.hpp"
+#include "tool/elf.hpp"
+#include "tool/size.hpp"
+
+namespace fs = std::filesystem;
+using namespace manifest;
+using protocol::GrantKind;
+
+// Turns a manifest into a plan, one check after the other; the first that fails is the user's answer.
+class Planner {
+public:
+    Planner(Manifest const& manifest, MachineOptions const& options, Tree const& tree) : manifest_(manifest), tree_(tree) {
+        plan_.name_ = manifest.name.value;
+        plan_.machine_ = {.cpu = options.cpu,
+                          .memory = options.memory ? *options.memory : manifest.memory ? manifest.memory->value : default_memory,
+                          .instruction_count = options.instruction_count,
+                          .debugger = options.debugger};
+    }
+
+    Checked<ValidManifest> run() {
+        TRY(check_names());
+        TRY(check_services());
+        TRY(choose_keyboard());
+        TRY(check_devices());
+        for (auto const& vm : manifest_.vms) TRY(check_engine(vm));
+        TRY(add_program("libos", tree_.program("linux/libos"), {tree_.program("linux/libos").string(), 0, ""}));
+        for (auto const& component : manifest_.components) TRY(add(component));
+        for (auto const& vm : manifest_.vms) TRY(add(vm));
+        TRY(check_memory());
+        return std::move(plan_);
+    }
+
+private:
+    // --- the manifest against itself ---
+
+    template <class Function> void each_name(Function function) const {
+        for (auto const& component : manifest_.components) function(component.name);
+        for (auto const& vm : manifest_.vms) function(vm.name);
+    }
+
+    Checked<void> check_names() const {
+        std::vector<Located<std::string>> seen;
+        Checked<void> result;
+        each_name([&](Located<std::string> const& name) {
+            auto const other = std::ranges::find(seen, name.value, &Located<std::string>::value);
+            if (result && other != seen.end()) {
+                result = fail(Problem(name.place, {fmt::format("\"{}\" is already a name at {}:{}", name.value,
+                                                               other->place.file, other->place.line),
+                                                   "give each component and VM a name of its own"}));
+            }
+            seen.push_back(name);
+        });
+        if (result && seen.empty()) {
+            return fail(Problem({manifest_.path.string(), 0, ""}, {"has nothing to run", "add a [[component]] or a [[vm]]"}));
+        }
+        return result;
+    }
+
+    Component const* provider(Service service) const {
+        for (auto const& component : manifest_.components) {
+            if (component.provides && component.provides->value == service) return &component;
+        }
+        return nullptr;
+    }
+
+    Checked<void> check_services() const {
+        for (auto const& component : manifest_.components) {
+            if (component.provides && provider(component.provides->value) != &component) {
+                return fail(Problem(component.provides->place, {"another component provides this already", "remove one of the two"}));
+            }
+            if (component.console) TRY(need(Service::console, component.console->place));
+            if (component.timer) TRY(need(Service::timer, *component.timer));
+        }
+        for (auto const& vm : manifest_.vms) {
+            TRY(need(Service::console, vm.name.place));
+            TRY(need(Service::timer, vm.name.place));
+        }
+        return {};
+    }
+
+    Checked<void> need(Service service, Place const& place) const {
+        if (provider(service) != nullptr) return {};
+        auto const name = service == Service::console ? "console" : "timer";
+        return fail(Problem(place, {fmt::format("needs the {} service, and no component provides it", name),
+                                    "add include = [\"services.toml\"] to [system]"}));
+    }
+
+    // The keyboard starts with who asks for it, otherwise with the first VM, otherwise with the first component.
+    Checked<void> choose_keyboard() {
+        std::vector<Located<std::string>> asking, able;
+        for (auto const& vm : manifest_.vms) {
+            able.push_back(vm.name);
+            if (vm.console.value.keyboard) asking.push_back({vm.name.value, vm.console.place});
+        }
+        for (auto const& component : manifest_.components) {
+            if (!component.console) continue;
+            able.push_back(component.name);
+            if (component.console->value.keyboard) asking.push_back({component.name.value, component.console->place});
+        }
+        if (asking.size() > 1) {
+            return fail(Problem(asking[1].place, {fmt::format("\"{}\" has the keyboard at start already", asking[0].value),
+                                                  "leave keyboard = true to one of them"}));
+        }
+        if (able.size() > protocol::max_clients) {
+            return fail(Problem(able.back().place, {fmt::format("is console client number {}", able.size()),
+                                                    fmt::format("at most {} can share the console", protocol::max_clients)}));
+        }
+        auto const& choice = asking.empty() ? able : asking;
+        if (!choice.empty()) keyboard_ = choice[0].value;
+        return {};
+    }
+
+    Checked<void> check_devices() const {
+        std::vector<std::pair<Located<PortRange>, std::string>> ports;
+        std::vector<std::pair<Located<Irq>, std::string>> irqs;
+        std::vector<std::pair<Located<Device>, std::string>> devices;
+        for (auto const& component : manifest_.components) {
+            auto const& name = component.name.value;
+            for (auto const& range : component.ports) {
+                for (auto const& [other, owner] : ports) {
+                    if (range.value.first > other.value.last || other.value.first > range.value.last) continue;
+                    return fail(Problem(range.place, {fmt::format("ports {:#x}-{:#x} overlap {:#x}-{:#x} of \"{}\" (line {})",
+                                                                  range.value.first, range.value.last, other.value.first,
+                                                                  other.value.last, owner, other.place.line),
+                                                      "give each port to one component"}));
+                }
+                ports.emplace_back(range, name);
+            }
+            for (auto const& irq : component.irqs) {
+                for (auto const& [other, owner] : irqs) {
+                    if (irq.value.pin != other.value.pin) continue;
+                    return fail(Problem(irq.place, {fmt::format("interrupt {} belongs to \"{}\" (line {})", irq.value.pin, owner,
+                                                                other.place.line),
+                                                    "give each interrupt to one component"}));
+                }
+                irqs.emplace_back(irq, name);
+            }
+            for (auto const& device : component.devices) {
+                if (device.value.address < plan_.machine_.memory) {
+                    return fail(Problem(device.place, {fmt::format("{:#x} is RAM of the machine", device.value.address),
+                                                       "give the address of a device"}));
+                }
+                for (auto const& [other, owner] : devices) {
+                    if (device.value.address >= other.value.address + other.value.size ||
+                        other.value.address >= device.value.address + device.value.size) continue;
+                    return fail(Problem(device.place, {fmt::format("overlaps device memory {:#x} of \"{}\" (line {})",
+                                                                   other.value.address, owner, other.place.line),
+                                                       "give each device to one component"}));
+                }
+                devices.emplace_back(device, name);
+            }
+        }
+        return {};
+    }
+
+    // --- the manifest against the machine ---
+
+    Checked<void> check_engine(Vm const& vm) const {
+        auto const engine = engine_name(vm.engine.value);
+        if (vm.engine.value != Engine::nested) {
+            return fail(Problem(vm.engine.place, {fmt::format("engine \"{}\" is not available yet", engine),
+                                                  "write engine = \"nested\" and run with --cpu amd"}));
+        }
+        if (plan_.machine_.cpu == CpuModel::amd) return {};
+        return fail(Problem(vm.engine.place,
+                            {fmt::format("engine \"nested\" needs SVM with nested paging, which --cpu {} does not have",
+                                         cpu_name(plan_.machine_.cpu)),
+                             "run with --cpu amd"}));
+    }
+
+    Checked<void> check_memory() const {
+        // The boot loader's copy of the image and the root task made from it; the kernel and root's own objects.
+        u64 total = u64{32} << 20;
+        for (auto const& file : plan_.files_) total += 2 * file.bytes.size();
+        for (auto const& component : manifest_.components) TRY(count(total, component.memory));
+        for (auto const& vm : manifest_.vms) {
+            TRY(count(total, vm.monitor_memory));
+            TRY(count(total, vm.memory));
+        }
+        return {};
+    }
+
+    Checked<void> count(u64& total, Located<u64> const& memory) const {
+        u64 const room = plan_.machine_.memory > total ? plan_.machine_.memory - total : 0;
+        if (memory.value > room) {
+            return fail(Problem(memory.place, {fmt::format("{} are more than the {} MiB that are left of the machine's {}",
+                                                           size_text(memory.value), room >> 20,
+                                                           size_text(plan_.machine_.memory)),
+                                               "lower it, or raise memory in [system] or --memory"}));
+        }
+        total += memory.value;
+        return {};
+    }
+
+    // --- files ---
+
+    // "./x", "../x" and "/x" are files (relative to the manifest); everything else is a program of the project.
+    Checked<fs::path> program_path(Located<std::string> const& written) const {
+        std::string_view const text = written.value;
+        if (text.starts_with("./") || text.starts_with("../") || text.starts_with("/")) return beside(written.place, text);
+        auto const path = tree_.program(text);
+        std::error_code error;
+        if (fs::is_regular_file(path, error)) return path;
+        return fail(Problem(written.place, {fmt::format("the project has no program \"{}\"", text),
+                                            "write a path that begins with ./ for a program of your own"}));
+    }
+    fs::path beside(Place const& place, fs::path const& written) const { return fs::path(place.file).parent_path() / written; }
+
+    // Reads a file once, however many use it.
+    Checked<u32> add_file(std::string name, fs::path const& path, Place const& place) {
+        std::error_code error;
+        auto const canonical = fs::weakly_canonical(path, error);
+        auto const known = std::ranges::find(paths_, canonical);
+        if (known != paths_.end()) return static_cast<u32>(known - paths_.begin());
+        name.resize(std::min(name.size(), sizeof(protocol::ArchiveFile::name) - 1));
+        plan_.files_.push_back({std::move(name), TRY(read_file(path, place))});
+        paths_.push_back(canonical);
+        return static_cast<u32>(paths_.size() - 1);
+    }
+
+    Checked<u32> add_program(std::string const& name, fs::path const& path, Place const& place) {
+        auto const before = paths_.size();
+        u32 const index = TRY(add_file(name, path, place));
+        if (paths_.size() == before) return index;
+        auto& bytes = plan_.files_[index].bytes;
+        auto const program = CheckedElf::check(bytes);
+        if (!program) return fail(Problem(place, {path.string() + " " + program.error().what, program.error().cure}));
+        bytes = program->stripped();
+        return index;
+    }
+
+    // --- components ---
+
+    // Slots: what root hands out, and one for each page that the library OS may map by itself.
+    static u32 cnode_radix(u64 memory) {
+        u64 const slots = 256 + 2 * (memory >> 12);
+        return std::clamp(static_cast<u32>(std::bit_width(slots - 1)), 8U, 16U);
+    }
+
+    Checked<void> add(Component const& component) {
+        auto const path = TRY(program_path(component.program));
+        PlannedComponent result{.name = component.name.value,
+                                .program = TRY(add_program(component.program.value, path, component.program.place)),
+                                .memory = component.memory.value,
+                                .priority = component.priority,
+                                .cnode_radix = cnode_radix(component.memory.value),
+                                .role = component.role,
+                                .restart = component.restart,
+                                .arguments = {component.name.value},
+                                .grants = {}};
+        for (auto const& argument : component.arguments) result.arguments.push_back(argument.value);
+        TRY(add_grants(result, component));
+        return finish(std::move(result), component.name.place, component.arguments_place);
+    }
+
+    Checked<void> add_grants(PlannedComponent& result, Component const& component) {
+        auto& grants = result.grants;
+        for (auto const& [range, place] : component.ports) {
+            grants.push_back({GrantKind::io_ports, numbered("ports", grants), range.first, range.last});
+        }
+        for (auto const& [irq, place] : component.irqs) {
+            u64 const flags = (irq.level ? 1U : 0U) | (irq.active_low ? 2U : 0U);
+            grants.push_back({GrantKind::irq, numbered("irq", grants), irq.pin, flags});
+        }
+        if (component.irqs.size() > 8) {
+            return fail(Problem(component.irqs[8].place, {"is the component's ninth interrupt", "use at most 8"}));
+        }
+        for (auto const& [device, place] : component.devices) {
+            grants.push_back({GrantKind::device_memory, numbered("device", grants), device.address, device.size});
+        }
+        for (auto const& [file, place] : component.files) {
+            u64 const index = TRY(add_file(file.path, beside(place, file.path), place));
+            grants.push_back({GrantKind::file, file.name, index, 0});
+        }
+        if (component.console) grants.push_back(console_grant(component.name.value));
+        if (component.timer) grants.push_back({GrantKind::timer, "timer", 0, 0});
+        if (component.provides) {
+            bool const console = component.provides->value == Service::console;
+            grants.push_back({console ? GrantKind::serve_console : GrantKind::serve_timer, "serve", 0, 0});
+        }
+        return {};
+    }
+
+    static std::string numbered(std::string_view kind, std::vector<PlannedGrant> const& grants) {
+        auto const same = std::ranges::count_if(grants, [&](auto const& grant) { return grant.name.starts_with(kind); });
+        return fmt::format("{}{}", kind, same);
+    }
+
+    PlannedGrant console_grant(std::string const& name) const {
+        return {GrantKind::console, "console", 0, name == keyboard_ ? 1U : 0U};
+    }
+
+    Checked<void> add(Vm const& vm) {
+        PlannedComponent result{.name = vm.name.value,
+                                .program = TRY(add_program("vmm", tree_.program("vmm"), vm.name.place)),
+                                .memory = vm.monitor_memory.value,
+                                .priority = vm.priority,
+                                .cnode_radix = cnode_radix(vm.monitor_memory.value),
+                                .role = protocol::Role::work,
+                                .restart = vm.restart,
+                                .arguments = {vm.name.value, vm.command_line.value},
+                                .grants = {}};
+        result.grants = {console_grant(vm.name.value), {GrantKind::timer, "timer", 0, 0},
+                         {GrantKind::guest, "guest", vm.memory.value, 0},
+                         {GrantKind::file, "kernel", TRY(add_kernel(vm)), 0}};
+        if (vm.initramfs) result.grants.push_back({GrantKind::file, "initramfs", TRY(add_initramfs(vm)), 0});
+        return finish(std::move(result), vm.name.place, vm.command_line.place);
+    }
+
+    Checked<u32> add_kernel(Vm const& vm) {
+        bool const ours = vm.kernel.value == "debian-cloud";
+        auto const path = ours ? tree_.guest / "vmlinuz" : beside(vm.kernel.place, vm.kernel.value);
+        u32 const index = TRY(add_file(vm.kernel.value, path, vm.kernel.place));
+        auto const kernel = check_bzimage(plan_.files_[index].bytes);
+        if (!kernel) return fail(Problem(vm.kernel.place, {path.string() + " " + kernel.error().what, kernel.error().cure}));
+        kernel_end_ = kernel_load_address + kernel->run_size;
+        if (kernel_end_ <= vm.memory.value) return index;
+        return fail(Problem(vm.memory.place, {fmt::format("{} are too little for the kernel, which needs {} MiB",
+                                                          size_text(vm.memory.value), mebibytes_up(kernel_end_)),
+                                              "raise the VM's memory"}));
+    }
+
+    Checked<u32> add_initramfs(Vm const& vm) {
+        auto const& written = *vm.initramfs;
+        auto const path = written.value == "busybox" ? tree_.guest / "initramfs" : beside(written.place, written.value);
+        u32 const index = TRY(add_file(written.value, path, written.place));
+        u64 const size = plan_.files_[index].bytes.size();
+        u64 const needed = mebibytes_up(kernel_end_ + size);
+        if (kernel_end_ + size <= vm.memory.value) return index;
+        return fail(Problem(written.place, {fmt::format("{} MiB do not fit into the VM's {} beside the kernel",
+                                                        mebibytes_up(size), size_text(vm.memory.value)),
+                                            fmt::format("raise the VM's memory to at least \"{}M\"", (needed + 1) / 2 * 2)}));
+    }
+
+    static u64 mebibytes_up(u64 bytes) { return (bytes + (1 << 20) - 1) >> 20; }
+
+    // What holds for every component, whatever it came from.
+    Checked<void> finish(PlannedComponent component, Place const& place, Place const& arguments_place) {
+        if (component.grants.size() > protocol::max_grants) {
+            return fail(Problem(place, {fmt::format("has {} grants", component.grants.size()),
+                                        fmt::format("use at most {}", protocol::max_grants)}));
+        }
+        for (auto grant = component.grants.begin(); grant != component.grants.end(); ++grant) {
+            auto const same = std::find_if(component.grants.begin(), grant, [&](auto const& other) { return other.name == grant->name; });
+            if (same == grant) continue;
+            return fail(Problem(place, {fmt::format("has two grants called \"{}\"", grant->name), "rename the file"}));
+        }
+        std::size_t size = 0;
+        for (auto const& argument : component.arguments) size += argument.size() + 1;
+        if (size > protocol::max_arguments_size) {
+            return fail(Problem(arguments_place, {fmt::format("{} bytes are too long", size),
+                                                  fmt::format("use at most {} bytes", protocol::max_arguments_size)}));
+        }
+        plan_.components_.push_back(std::move(component));
+        return {};
+    }
+
+    static constexpr u64 kernel_load_address = 16 << 20; // at most; monitors load kernels at 1 MiB or 16 MiB
+
+    Manifest const& manifest_;
+    Tree const& tree_;
+    ValidManifest plan_;
+    std::vector<fs::path> paths_; // of plan_.files_
+    std::string keyboard_;
+    u64 kernel_end_{}; // in guest RAM, of the VM being added
+};
+
+Checked<ValidManifest> ValidManifest::check(Manifest const& manifest, MachineOptions const& options, Tree const& tree) {
+    return Planner(manifest, options, tree).run();
+}
