@@ -7,7 +7,7 @@
 #include "kernel/thread/context.hpp"
 
 struct Asid {
-    u16 value{}; // 0: none
+    u16 value{}; // 0: none; 1 to 4095
     constexpr auto operator<=>(Asid const&) const = default;
 };
 using Ticks = u64; // of the time-stamp counter
@@ -15,44 +15,49 @@ using Ticks = u64; // of the time-stamp counter
 namespace machine {
 
 // Memory.
-std::byte* window(PhysAddr address);      // the kernel's view of physical memory (RAM only)
-PhysAddr physical(void const* in_window); // the inverse
+// The kernel's view of physical memory: RAM above 1 MiB only, 0 to 510 GiB. Read and write, never execute; the kernel's own text
+// and constants cannot be written there either.
+std::byte* window(PhysAddr address);
+PhysAddr physical(void const* in_window); // the inverse; not for the kernel's own variables, which lie in the image
 u64 window_alignment_base();              // added to a physical address it gives the address whose alignment ABI 3.5 uses
 void clear(void* start, u64 bytes);       // both multiples of 16
 
-// Address spaces. A root is a PML4.
-void load_address_space(PhysAddr root, Asid asid);
-PhysAddr kernel_address_space();             // root with the kernel part only: for threads without a VSpace, and idle
-void add_kernel_part(u64* pml4);             // fills the kernel's entries of a new root
+// Address spaces. A root is a PML4. An ASID names one root at a time: call invalidate(asid) before it gets another.
+void load_address_space(PhysAddr root, Asid asid); // cheap if it is loaded already
+PhysAddr kernel_address_space(); // root with the kernel part only: for threads without a VSpace, and idle; with ASID 0
+void add_kernel_part(u64* pml4); // fills the kernel's entry (511) of a new root; the others are the caller's
+// Forget what the processor remembers of page tables that were changed. Any ASID, loaded or not. To be called after the change
+// and before anything relies on it, also when a paging structure (not only a page) is removed.
 void invalidate(Asid asid, VirtAddr address); // one page of one address space
 void invalidate(Asid asid);                   // everything of one address space
-bool execute_never_works();
+bool execute_never_works();                   // if not, bit 63 of a page entry must stay 0
 
 // Threads.
-void load_segment_bases(u64 fs_base, u64 gs_base);
-void save_fpu(std::byte* image);       // 512 bytes, 16-aligned (FXSAVE)
-void load_fpu(std::byte const* image); // FXRSTOR
-void initial_fpu(std::byte* image);    // state after FNINIT, MXCSR 0x1f80
-void enable_fpu(bool on);              // off: the next FPU or SSE instruction from user mode raises vector 7
+void load_segment_bases(u64 fs_base, u64 gs_base); // any value; a base that is not canonical is loaded as 0
+// FXSAVE and FXRSTOR: 512 bytes, 16-aligned. Both leave the FPU enabled. The image must come from save_fpu or initial_fpu.
+void save_fpu(std::byte* image);
+void load_fpu(std::byte const* image);
+void initial_fpu(std::byte* image); // state after FNINIT, MXCSR 0x1f80
+void enable_fpu(bool on);           // off: the next FPU or SSE instruction from user mode raises vector 7
 
-// Interrupts. A line is what IRQControl_GetIOAPIC names: I/O APIC and pin.
+// Interrupts. A line is what IRQControl_GetIOAPIC names: I/O APIC and pin, both checked by the caller against the counts here.
 inline constexpr u8 first_irq_vector = 0x30; // abstract vector 0 of ABI 7.4
 inline constexpr u8 timer_vector = 157;      // the kernel's own tick, every 2 ms
-inline constexpr u8 spurious_vector = 255;
+inline constexpr u8 spurious_vector = 255;   // never reported, never acknowledged
 unsigned io_apic_count();
 unsigned io_apic_pins(unsigned io_apic);
-void route_io_apic(unsigned io_apic, unsigned pin, bool level, bool active_low, u8 vector); // unmasked at once
-void mask_io_apic(unsigned io_apic, unsigned pin, bool masked);
-void end_of_interrupt();
-bool interrupt_pending(); // for preemption points
+void route_io_apic(unsigned io_apic, unsigned pin, bool level, bool active_low, u8 vector); // to this processor; unmasked at once
+void mask_io_apic(unsigned io_apic, unsigned pin, bool masked); // masking and unmasking keep the route
+void end_of_interrupt();  // once for each InterruptEvent; a level-triggered line must be masked or served before
+bool interrupt_pending(); // one waits that the kernel would get next: for preemption points
 Ticks now();
 
 // I/O ports, by user level's request. bytes: 1, 2 or 4.
 u32 port_in(u16 port, unsigned bytes);
 void port_out(u16 port, unsigned bytes, u32 value);
 
-// The debug console and the end.
+// The debug console (COM1, polled; '\n' becomes CR LF) and the end.
 void put_char(char c);
-[[noreturn]] void halt();
+[[noreturn]] void halt(); // interrupts off, for ever; the caller has said why
 
 } // namespace machine

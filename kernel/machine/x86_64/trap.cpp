@@ -23,7 +23,7 @@ static_assert(CONTEXT_NEXT_IP == offsetof(Context, next_ip) &&
 
 namespace {
 
-constexpr u8 page_fault = 14;
+constexpr u8 double_fault = 8, page_fault = 14, machine_check = 18;
 constexpr u8 first_interrupt = 32;
 constexpr u8 first_software_interrupt = 158, last_software_interrupt = 254;
 
@@ -49,6 +49,10 @@ Context* on_interrupt(u8 vector) {
 Context* on_trap(u64 number, u64 error_code) {
     u8 const vector = static_cast<u8>(number);
     if (vector >= first_interrupt) return on_interrupt(vector);
+    if (vector == double_fault || vector == machine_check) {
+        machine::fatal("exception ", u64{vector}, " in user mode at ", machine::Hex{current_context->registers.rip},
+                       ": the processor cannot go on");
+    }
     if (vector == page_fault) return enter(PageFaultEvent{{processor::read_cr2()}, error_code});
     return enter(ExceptionEvent{vector, error_code});
 }
