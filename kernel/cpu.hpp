@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one processor is doing. Passed by reference; one per core.
+#pragma once
+
+#include "kernel/thread/tcb.hpp"
+
+struct Cpu {
+    Tcb* current{};         // the thread whose registers the processor holds; idle at start
+    Tcb idle;               // runs when nobody can: halts until an interrupt
+    Tcb* fpu_owner{};       // whose FPU state the processor holds; null: nobody's
+    PhysAddr loaded_root{}; // address space in CR3; 0: unknown
+    bool address_space_stale{}; // an address space changed under the current thread: load it anew
+
+    Cpu() {
+        idle.state = ThreadState::idle;
+        idle.fpu_disabled = true;
+        idle.set_name("idle");
+        current = &idle;
+    }
+};

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stopped a thread, kept until its handler answers: ABI 9.2.
+#pragma once
+
+#include "kernel/capability/lookup.hpp"
+
+struct Fault {
+    abi::FaultLabel label{}; // null: none
+    bool in_receive_phase{}; // cap_fault
+    u64 first{};             // cap_fault: the CPtr; unknown_syscall: number; user_exception: vector; vm_fault: address
+    u64 second{};            // user_exception: code; vm_fault: the processor's error code
+    LookupFailure lookup{};  // cap_fault
+
+    explicit operator bool() const { return label != abi::FaultLabel::null; }
+
+    static Fault cap(u64 cptr, bool in_receive_phase, LookupFailure const& why) {
+        return {abi::FaultLabel::cap_fault, in_receive_phase, cptr, 0, why};
+    }
+    static Fault unknown_syscall(u64 number) { return {abi::FaultLabel::unknown_syscall, false, number}; }
+    static Fault user_exception(u64 vector, u64 code) {
+        return {abi::FaultLabel::user_exception, false, vector, code};
+    }
+    static Fault vm(VirtAddr address, u64 error_code) {
+        return {abi::FaultLabel::vm_fault, false, address.value, error_code};
+    }
+};

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/thread/scheduler.hpp"
+
+#include <bit>
+
+void Scheduler::enqueue(Tcb& thread) {
+    if (thread.in_ready_queue) return;
+    queue_of(thread).prepend(thread);
+    thread.in_ready_queue = true;
+    occupied_[thread.domain][thread.priority / 64] |= u64{1} << (thread.priority % 64);
+}
+
+void Scheduler::append(Tcb& thread) {
+    if (thread.in_ready_queue) return;
+    queue_of(thread).append(thread);
+    thread.in_ready_queue = true;
+    occupied_[thread.domain][thread.priority / 64] |= u64{1} << (thread.priority % 64);
+}
+
+void Scheduler::dequeue(Tcb& thread) {
+    if (!thread.in_ready_queue) return;
+    ThreadQueue& queue = queue_of(thread);
+    queue.remove(thread);
+    thread.in_ready_queue = false;
+    if (queue.empty()) occupied_[thread.domain][thread.priority / 64] &= ~(u64{1} << (thread.priority % 64));
+}
+
+int Scheduler::highest() const {
+    for (int word = abi::priorities / 64 - 1; word >= 0; --word) {
+        u64 const bits = occupied_[current_domain][word];
+        if (bits) return word * 64 + 63 - std::countl_zero(bits);
+    }
+    return -1;
+}
+
+Tcb* Scheduler::first() {
+    int const priority = highest();
+    if (priority < 0) return nullptr;
+    Tcb* const thread = ready_[current_domain][priority].head();
+    dequeue(*thread);
+    return thread;
+}
+
+void Scheduler::possible_switch(Tcb& thread, Tcb const& current) {
+    if (&thread == &current) return;
+    if (thread.domain != current_domain) return enqueue(thread);
+    if (candidate_ || choose_new_) {
+        if (candidate_ == &thread) return;
+        choose_new();
+        return enqueue(thread);
+    }
+    candidate_ = &thread;
+}
+
+void Scheduler::forget(Tcb& thread) {
+    if (candidate_ != &thread) return;
+    candidate_ = nullptr;
+    choose_new_ = true;
+}
+
+Tcb& Scheduler::decide(Tcb& current, Tcb& idle) {
+    Tcb* const candidate = std::exchange(candidate_, nullptr);
+    bool const choose = std::exchange(choose_new_, false);
+    bool const current_runs = current.runnable() && current.domain == current_domain;
+    if (!candidate && !choose) {
+        if (current_runs || (current.state == ThreadState::idle && highest() < 0)) return current;
+    } else if (candidate) {
+        dequeue(*candidate);
+        if (current_runs) {
+            if (candidate->priority > current.priority) {
+                enqueue(current);
+                return *candidate;
+            }
+            if (candidate->priority == current.priority) append(*candidate);
+            else enqueue(*candidate);
+            return current;
+        }
+        if (candidate->priority >= current.priority && current.state != ThreadState::idle) return *candidate;
+        if (highest() <= candidate->priority) return *candidate;
+        enqueue(*candidate);
+    }
+    if (current.runnable()) enqueue(current);
+    Tcb* const best = first();
+    return best ? *best : idle;
+}
+
+void Scheduler::set_priority(Tcb& thread, u8 priority, Tcb const& current) {
+    dequeue(thread);
+    thread.priority = priority;
+    if (!thread.runnable()) return;
+    if (&thread == &current) return choose_new();
+    possible_switch(thread, current);
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who runs next: ABI 8.9 and 8.10. Constant time in the number of threads.
+#pragma once
+
+#include "kernel/thread/tcb.hpp"
+#include "kernel/thread/thread_queue.hpp"
+
+class Scheduler {
+public:
+    // The ready queue of the thread's priority. The running thread is in none.
+    void enqueue(Tcb& thread);       // at the head
+    void append(Tcb& thread);        // at the tail
+    void dequeue(Tcb& thread);       // no effect when it is in none
+
+    // This kernel entry woke `thread`: perhaps it runs next.
+    void possible_switch(Tcb& thread, Tcb const& current);
+    // Whoever is first runs next.
+    void choose_new() {
+        if (Tcb* const earlier = candidate_) enqueue(*earlier);
+        candidate_ = nullptr;
+        choose_new_ = true;
+    }
+    bool choosing() const { return choose_new_; }
+
+    // The end of the kernel entry: who runs. `idle` when nobody can. The result is in no queue.
+    Tcb& decide(Tcb& current, Tcb& idle);
+
+    // The thread goes to another priority; it may be running, ready or blocked.
+    void set_priority(Tcb& thread, u8 priority, Tcb const& current);
+
+    // Forgets a candidate that was stopped before the entry ended.
+    void forget(Tcb& thread);
+
+    // Every thread in a ready queue, for debug output.
+    template <class Visit> void for_each_ready(Visit visit) const {
+        for (auto const& domain : ready_)
+            for (ThreadQueue const& queue : domain)
+                for (Tcb const* thread = queue.head(); thread; thread = thread->queue_next) visit(*thread);
+    }
+
+    u8 current_domain{};
+
+private:
+    Tcb* first(); // of the highest non-empty queue in the current domain; leaves its queue
+    int highest() const; // priority of that queue, -1: none
+    ThreadQueue& queue_of(Tcb const& thread) { return ready_[thread.domain][thread.priority]; }
+
+    ThreadQueue ready_[abi::domains][abi::priorities];
+    u64 occupied_[abi::domains][abi::priorities / 64]{}; // a bit for each queue that is not empty
+    Tcb* candidate_{};
+    bool choose_new_{};
+};

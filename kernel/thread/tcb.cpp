@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/thread/tcb.hpp"
+
+Tcb::Tcb() {
+    context.registers.rflags = rflags::initial;
+    time_slice = abi::time_slice_ticks;
+    machine::initial_fpu(context.fpu);
+}
+
+u64 Tcb::message_register(unsigned i) const {
+    abi::UserContext const& registers = context.registers;
+    u64 const words[abi::register_message_words] = {registers.r10, registers.r8, registers.r9, registers.r15};
+    return words[i];
+}
+
+void Tcb::set_message_register(unsigned i, u64 value) {
+    switch (i) {
+    case 0: context.registers.r10 = value; break;
+    case 1: context.registers.r8 = value; break;
+    case 2: context.registers.r9 = value; break;
+    default: context.registers.r15 = value; break;
+    }
+}
+
+abi::IpcBuffer* Tcb::buffer(bool for_writing) const {
+    auto const frame = cap(ipc_buffer).as<FrameCap>();
+    if (!frame || frame->device || frame->rights == FrameRights::kernel_only) return nullptr;
+    if (for_writing && frame->rights != FrameRights::read_write) return nullptr;
+    u64 const offset = ipc_buffer_address & (frame->bytes() - 1);
+    return reinterpret_cast<abi::IpcBuffer*>(machine::window(frame->base + offset));
+}
+
+abi::UpcallBlock* Tcb::upcall_block() const {
+    abi::IpcBuffer* const own = buffer(true);
+    if (!own) return nullptr;
+    // Same 4 KiB page, whatever the frame's size: checked when the upcall was registered.
+    u64 const page = reinterpret_cast<u64>(own) & ~u64{0xfff};
+    return reinterpret_cast<abi::UpcallBlock*>(page | (upcall.block & 0xfff));
+}
+
+void Tcb::set_name(char const* text) {
+    unsigned i = 0;
+    for (; text[i] && i + 1 < name_size; ++i) name[i] = text[i];
+    name[i] = 0;
+}
