@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Taking a thread out of whatever it waits for, stopping it, and letting it go on: ABI 7.1, 8.7.
+#pragma once
+
+#include "kernel/thread/tcb.hpp"
+
+class Kernel;
+
+// The thread leaves its queue; a reply capability to it disappears. Its state is still to be set.
+void cancel_ipc(Kernel& kernel, Tcb& thread);
+// The thread does not run until it is resumed.
+void suspend(Kernel& kernel, Tcb& thread);
+// A stopped thread starts at FaultIP; others are left alone.
+void resume(Kernel& kernel, Tcb& thread);
+// Leaves the ready queue or joins it at the head as the new state asks; a running thread is in no queue.
+void make_restart(Kernel& kernel, Tcb& thread);
