@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Address space identifiers: 8 pools of 512; a pool is an object, the table of pools is the kernel's (ABI 7.8).
+#pragma once
+
+#include "kernel/capability/cap.hpp"
+#include "x86/paging.hpp"
+
+// One page of entries, of whatever level of an address space or nested table.
+struct PageTable {
+    u64 entries[page_table_entries];
+};
+static_assert(sizeof(PageTable) == 4096);
+
+struct AsidPool {
+    static constexpr unsigned size_bits = abi::size_bits::asid_pool;
+    PageTable* roots[abi::asids_per_pool]; // PML4 of an address space or nested root; null: free
+};
+static_assert(sizeof(AsidPool) == 4096);
+
+class AsidTable {
+public:
+    static constexpr unsigned pool_of(Asid asid) { return asid.value / abi::asids_per_pool; }
+    static constexpr unsigned index_of(Asid asid) { return asid.value % abi::asids_per_pool; }
+
+    AsidPool* pool(unsigned index) const { return pools_[index]; }
+    // Number of the lowest pool not in use, empty when all are.
+    std::optional<unsigned> free_pool() const;
+    void set_pool(unsigned index, AsidPool* pool) { pools_[index] = pool; }
+    // A free ASID of the pool; ASID 0 is never given. Empty: the pool is full.
+    std::optional<Asid> free_asid(unsigned pool_index) const;
+    void assign(Asid asid, PageTable* root) { pools_[pool_of(asid)]->roots[index_of(asid)] = root; }
+    // The root that has this ASID now, or null.
+    PageTable* root(Asid asid) const {
+        AsidPool const* const pool = pools_[pool_of(asid)];
+        return pool && asid.value ? pool->roots[index_of(asid)] : nullptr;
+    }
+    // The root goes away: its ASID is free again.
+    void release(Asid asid, PageTable const* root);
+
+private:
+    AsidPool* pools_[abi::asid_pools]{};
+};
