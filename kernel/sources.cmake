@@ -1,3 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-# The kernel core: compiled once for the machine and once for the host's tests. Paths from the root of the tree.
-set(KERNEL_CORE_SOURCES)
+# The kernel core: compiled freestanding into the kernel, and hosted into the tests.
+set(KERNEL_CORE_SOURCES
+    kernel/kernel.cpp
+    kernel/objects.cpp
+    kernel/log.cpp
+    kernel/debug_calls.cpp
+    kernel/capability/deletion.cpp
+    kernel/capability/derivation.cpp
+    kernel/capability/extent.cpp
+    kernel/capability/lookup.cpp
+    kernel/capability/untyped.cpp
+    kernel/thread/domain.cpp
+    kernel/thread/scheduler.cpp
+    kernel/thread/tcb.cpp
+    kernel/thread/thread_queue.cpp
+    kernel/thread/upcall.cpp
+    kernel/ipc/cancel.cpp
+    kernel/ipc/endpoint.cpp
+    kernel/ipc/fault_message.cpp
+    kernel/ipc/notification.cpp
+    kernel/ipc/transfer.cpp
+    kernel/memory/address_space.cpp
+    kernel/memory/asid.cpp
+    kernel/device/io_port.cpp
+    kernel/device/irq.cpp
+    kernel/device/vm_enter.cpp
+    kernel/invocation/asid.cpp
+    kernel/invocation/cnode.cpp
+    kernel/invocation/domain.cpp
+    kernel/invocation/error.cpp
+    kernel/invocation/frame.cpp
+    kernel/invocation/io_port.cpp
+    kernel/invocation/irq.cpp
+    kernel/invocation/paging.cpp
+    kernel/invocation/system_call.cpp
+    kernel/invocation/tcb.cpp
+    kernel/invocation/tcb_registers.cpp
+    kernel/invocation/tcb_space.cpp
+    kernel/invocation/untyped.cpp
+    kernel/boot/boot_chunks.cpp
+    kernel/boot/elf_image.cpp
+    kernel/boot/untyped_list.cpp
+    kernel/boot/root_task.cpp
+)

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/kernel.hpp"
+
+#include "base/overload.hpp"
+#include "kernel/invocation/invocation.hpp"
+#include "kernel/ipc/endpoint.hpp"
+#include "kernel/log.hpp"
+#include "kernel/thread/upcall.hpp"
+
+Tcb& Kernel::start(Cpu& cpu, Tcb& thread) {
+    cpu_ = &cpu;
+    scheduler.enqueue(thread);
+    scheduler.choose_new();
+    return finish();
+}
+
+Tcb& Kernel::handle(Cpu& cpu, Event const& event) {
+    cpu_ = &cpu;
+    std::visit(Overload{
+                   [&](SyscallEvent) { on_syscall(); },
+                   [&](PageFaultEvent fault) {
+                       if (!start_upcall(current(), abi::UpcallCause::page_fault, 14, fault.error_code,
+                                         fault.address.value))
+                           raise(current(), Fault::vm(fault.address, fault.error_code));
+                   },
+                   [&](ExceptionEvent exception) {
+                       if (!start_upcall(current(), abi::UpcallCause::exception, exception.vector,
+                                         exception.error_code, 0))
+                           raise(current(), Fault::user_exception(exception.vector, exception.error_code));
+                   },
+                   [&](InterruptEvent interrupt) { on_interrupt(interrupt.vector); },
+                   [&](SoftwareInterruptEvent interrupt) {
+                       i64 const number = static_cast<i64>(
+                           static_cast<std::int32_t>(u32{interrupt.vector} << 24 |
+                                                     (current().registers().rax & 0xffffff)));
+                       // ABI 4.7: FaultIP points at the two-byte INT instruction.
+                       current().registers().rip = current().context.next_ip - 2;
+                       raise(current(), Fault::unknown_syscall(static_cast<u64>(number)));
+                   },
+                   [&](VmExitEvent) { on_vm_exit(); },
+               },
+               event);
+    return finish();
+}
+
+void Kernel::on_syscall() {
+    Tcb& thread = current();
+    if (thread.upcall.entry && start_upcall(thread, abi::UpcallCause::system_call, 0, 0, 0)) return;
+    auto const number = static_cast<i64>(thread.registers().rdx);
+    switch (static_cast<abi::Syscall>(number)) {
+    case abi::Syscall::call: return send(*this, thread, true, true);
+    case abi::Syscall::reply_recv:
+        reply_to_caller(*this, thread);
+        return receive(*this, thread, true);
+    case abi::Syscall::send: return send(*this, thread, true, false);
+    case abi::Syscall::nb_send: return send(*this, thread, false, false);
+    case abi::Syscall::recv: return receive(*this, thread, true);
+    case abi::Syscall::reply: return reply_to_caller(*this, thread);
+    case abi::Syscall::yield:
+        scheduler.append(thread);
+        return scheduler.choose_new();
+    case abi::Syscall::nb_recv: return receive(*this, thread, false);
+    case abi::Syscall::set_tls_base:
+        if (u64 const base = thread.registers().rdi; !(base > 0x00007fffffffffff && base < 0xffff800000000000)) {
+            thread.registers().fs_base = base;
+            machine::load_segment_bases(base, thread.registers().gs_base);
+        }
+        return;
+    case abi::Syscall::vm_enter:
+        if (thread.vcpu) return enter_vm();
+        break;
+    case abi::Syscall::debug_put_char:
+    case abi::Syscall::debug_dump_scheduler:
+    case abi::Syscall::debug_halt:
+    case abi::Syscall::debug_cap_identify:
+    case abi::Syscall::debug_snapshot:
+    case abi::Syscall::debug_name_thread:
+        if (options_.debug) return debug_syscall(static_cast<abi::Syscall>(number));
+        break;
+    }
+    raise(thread, Fault::unknown_syscall(static_cast<u64>(number)));
+}
+
+void Kernel::on_interrupt(u8 vector) {
+    if (vector == machine::timer_vector) {
+        machine::end_of_interrupt();
+        return on_tick();
+    }
+    unsigned const line = u32{vector} - machine::first_irq_vector;
+    if (vector >= machine::first_irq_vector && line < IrqTable::vectors && irqs.in_use(line))
+        irqs.deliver(*this, line);
+    if (vector != machine::spurious_vector) machine::end_of_interrupt();
+}
+
+void Kernel::on_tick() {
+    Tcb& thread = current();
+    bool const runs = thread.state == ThreadState::running || thread.state == ThreadState::running_vm;
+    if (runs && thread.time_slice > 1) {
+        --thread.time_slice;
+    } else if (runs && !thread.upcall_grace &&
+               start_upcall(thread, abi::UpcallCause::time_slice, 0, 0, 0)) {
+        thread.upcall_grace = true; // one more tick to give up the processor by itself
+    } else if (runs) {
+        thread.upcall_grace = false;
+        thread.time_slice = abi::time_slice_ticks;
+        scheduler.append(thread);
+        scheduler.choose_new();
+    }
+    if (abi::domains > 1 && domain_schedule.tick()) {
+        scheduler.current_domain = domain_schedule.current_domain();
+        scheduler.choose_new();
+    }
+}
+
+bool Kernel::preempted() {
+    if (++work_units_ < abi::work_units_per_preemption) return false;
+    work_units_ = 0;
+    return machine::interrupt_pending();
+}
+
+void Kernel::raise(Tcb& thread, Fault const& fault) {
+    auto const found = lookup_slot(thread.cap(Tcb::cspace), thread.fault_handler, 64);
+    auto const handler = found ? found->slot->cap().as<EndpointCap>() : std::nullopt;
+    thread.fault = fault;
+    if (handler && handler->rights.write() && handler->rights.call())
+        return handler->object->send(*this, thread,
+                                     {.badge = handler->badge,
+                                      .can_grant = handler->rights.grant(),
+                                      .can_grant_reply = true,
+                                      .is_call = true,
+                                      .blocking = true});
+    if (options_.debug) log_unhandled_fault(thread);
+    thread.fault = {};
+    thread.state = ThreadState::inactive;
+}
+
+Tcb& Kernel::finish() {
+    Tcb& next = scheduler.decide(current(), cpu_->idle);
+    if (next.state == ThreadState::restart) {
+        next.context.next_ip = next.registers().rip;
+        next.state = ThreadState::running;
+    }
+    if (&next != cpu_->current) switch_to(next);
+    else if (cpu_->address_space_stale) load_address_space(next);
+    return next;
+}
+
+void Kernel::switch_to(Tcb& thread) {
+    cpu_->current = &thread;
+    load_address_space(thread);
+    machine::load_segment_bases(thread.registers().fs_base, thread.registers().gs_base);
+    load_fpu();
+}
+
+// Eager: the state of one thread never stays where another could reach it. A thread that may not use the FPU costs nothing.
+void Kernel::load_fpu() {
+    Tcb& thread = current();
+    if (thread.fpu_disabled) return machine::enable_fpu(false);
+    machine::enable_fpu(true);
+    if (cpu_->fpu_owner == &thread) return;
+    if (cpu_->fpu_owner) machine::save_fpu(cpu_->fpu_owner->context.fpu);
+    machine::load_fpu(thread.context.fpu);
+    cpu_->fpu_owner = &thread;
+}
+
+void Kernel::load_address_space(Tcb& thread) {
+    cpu_->address_space_stale = false;
+    PhysAddr root = machine::kernel_address_space();
+    Asid asid{};
+    auto const vspace = thread.cap(Tcb::vspace).as<Pml4Cap>();
+    if (vspace && asids.root(vspace->asid) == vspace->table) {
+        root = machine::physical(vspace->table);
+        asid = vspace->asid;
+    }
+    if (root == cpu_->loaded_root) return;
+    cpu_->loaded_root = root;
+    machine::load_address_space(root, asid);
+}
+
+void Kernel::release_fpu(Tcb& thread, bool save) {
+    if (cpu_->fpu_owner != &thread) return;
+    if (save) {
+        machine::enable_fpu(true);
+        machine::save_fpu(thread.context.fpu);
+    }
+    cpu_->fpu_owner = nullptr;
+}
