@@ -5,6 +5,7 @@
 
 #define USER_CS 0x2B
 #define USER_SS 0x33
+#define EXCEPTION_DEBUG 1
 #define EXCEPTION_GENERAL_PROTECTION 13
 // What a thread may have in RFLAGS: CF PF AF ZF SF TF DF OF NT RF AC ID.
 #define USER_RFLAGS 0x254DD5
@@ -157,6 +158,8 @@ trap_saved:
 trap_from_kernel:
     cmpl $32, (%rsp)
     jae interrupt_in_kernel
+    cmpl $EXCEPTION_DEBUG, (%rsp)
+    je debug_in_kernel
     cmpl $EXCEPTION_GENERAL_PROTECTION, (%rsp)
     jne fault_in_kernel
     cmpq $iret_instruction, 16(%rsp)
@@ -171,6 +174,13 @@ interrupt_in_kernel:
     mov (%rsp), %eax
     mov 40(%rsp), %rsp
     ret
+
+// A thread that single-steps over SYSCALL: some processors trap after it, which is already here. Its TF is in r11 for later.
+debug_in_kernel:
+    cmpq $syscall_entry, 16(%rsp)
+    jne fault_in_kernel
+    add $16, %rsp
+    iretq
 
 fault_in_kernel:
     push %rax
