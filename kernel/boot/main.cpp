@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where C++ begins.
-#include "kernel/boot/environment.hpp"
+#include "kernel/boot/enter.hpp"
 #include "kernel/machine/x86_64/entry.hpp"
 #include "kernel/machine/x86_64/print.hpp"
 #include "kernel/machine/x86_64/start.hpp"
@@ -15,8 +15,5 @@ void boot_main(u32 magic, u32 information) {
     for (auto constructor = init_array_start; constructor != init_array_end; ++constructor) (*constructor)();
     static constinit Environment environment{};
     machine::start(magic, {information}, environment);
-    machine::fatal("no kernel core in this image");
+    run(environment);
 }
-
-Context* on_syscall() { machine::fatal("a system call, and no kernel core in this image"); }
-Context* enter(Event const&) { machine::fatal("an event, and no kernel core in this image"); }

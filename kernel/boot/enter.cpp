@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The run loop. An event went in, a thread came out; what kind of thread it is says how the processor goes on.
+#include "kernel/boot/enter.hpp"
+
+#include "kernel/boot/guarded.hpp"
+#include "kernel/boot/root_task.hpp"
+#include "kernel/kernel.hpp"
+#include "kernel/machine/x86_64/entry.hpp"
+#include "kernel/machine/x86_64/print.hpp"
+
+namespace {
+
+Guarded<Kernel> the_kernel;
+Cpu the_cpu;
+
+Tcb* handle(Event const& event) {
+    return the_kernel.with([&](Kernel& kernel) { return &kernel.handle(the_cpu, event); });
+}
+
+// Until a thread is to run in user mode: its Context.
+Context* go_on(Tcb* next) {
+    for (;;) {
+        if (next->state == ThreadState::idle) [[unlikely]]
+            next = handle(InterruptEvent{static_cast<u8>(wait_for_interrupt())});
+        else return &next->context;
+    }
+}
+
+} // namespace
+
+Context* on_syscall() { return go_on(handle(SyscallEvent{})); }
+Context* enter(Event const& event) { return go_on(handle(event)); }
+
+void run(Environment const& environment) {
+    Tcb& first = the_kernel.with([&](Kernel& kernel) -> Tcb& {
+        auto const root = boot_root_task(kernel, environment);
+        if (!root) machine::fatal("the root task cannot be started: ", root.error().what, root.error().why);
+        return kernel.start(the_cpu, **root);
+    });
+    return_to_user(go_on(&first));
+}
