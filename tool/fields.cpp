@@ -89,6 +89,8 @@ Checked<std::optional<Located<bool>>> Fields::boolean(std::string_view key) cons
 }
 
 Checked<std::optional<Located<u64>>> Fields::size(std::string_view key, u64 unit) const {
+    auto const* node = find(key);
+    if (node != nullptr && !node->is_string()) return fail(wrong_type(key, "a size in quotes, for example \"64M\""));
     auto const written = TRY(text(key));
     if (!written) return std::nullopt;
     auto const bytes = parse_size(written->value);

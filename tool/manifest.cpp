@@ -206,7 +206,7 @@ Checked<void> add_parts(Manifest& manifest, Fields const& fields) {
 
 // An included file holds components and VMs only.
 Checked<void> include(Manifest& manifest, Located<std::string> const& name) {
-    auto const path = manifest.path.parent_path() / name.value;
+    auto const path = (manifest.path.parent_path() / name.value).lexically_normal();
     auto const text = TRY(read_text(path, name.place));
     auto const table = TRY(parse_toml(text, path));
     auto const fields = TRY(Fields::open(table, {path.string(), 0, ""}, {"component", "vm"}));

@@ -41,6 +41,8 @@ public:
 private:
     // --- the manifest against itself ---
 
+    static std::string line_of(Place const& place) { return fmt::format("{}:{}", place.file, place.line); }
+
     template <class Function> void each_name(Function function) const {
         for (auto const& component : manifest_.components) function(component.name);
         for (auto const& vm : manifest_.vms) function(vm.name);
@@ -52,14 +54,14 @@ private:
         each_name([&](Located<std::string> const& name) {
             auto const other = std::ranges::find(seen, name.value, &Located<std::string>::value);
             if (result && other != seen.end()) {
-                result = fail(Problem(name.place, {fmt::format("\"{}\" is already a name at {}:{}", name.value,
-                                                               other->place.file, other->place.line),
+                result = fail(Problem(name.place, {fmt::format("\"{}\" is already a name ({})", name.value,
+                                                               line_of(other->place)),
                                                    "give each component and VM a name of its own"}));
             }
             seen.push_back(name);
         });
         if (result && seen.empty()) {
-            return fail(Problem({manifest_.path.string(), 0, ""}, {"has nothing to run", "add a [[component]] or a [[vm]]"}));
+            return fail(Problem({manifest_.path.string(), 1, ""}, {"has nothing to run", "add a [[component]] or a [[vm]]"}));
         }
         return result;
     }
@@ -127,9 +129,9 @@ private:
             for (auto const& range : component.ports) {
                 for (auto const& [other, owner] : ports) {
                     if (range.value.first > other.value.last || other.value.first > range.value.last) continue;
-                    return fail(Problem(range.place, {fmt::format("ports {:#x}-{:#x} overlap {:#x}-{:#x} of \"{}\" (line {})",
+                    return fail(Problem(range.place, {fmt::format("ports {:#x}-{:#x} overlap {:#x}-{:#x} of \"{}\" ({})",
                                                                   range.value.first, range.value.last, other.value.first,
-                                                                  other.value.last, owner, other.place.line),
+                                                                  other.value.last, owner, line_of(other.place)),
                                                       "give each port to one component"}));
                 }
                 ports.emplace_back(range, name);
@@ -137,8 +139,8 @@ private:
             for (auto const& irq : component.irqs) {
                 for (auto const& [other, owner] : irqs) {
                     if (irq.value.pin != other.value.pin) continue;
-                    return fail(Problem(irq.place, {fmt::format("interrupt {} belongs to \"{}\" (line {})", irq.value.pin, owner,
-                                                                other.place.line),
+                    return fail(Problem(irq.place, {fmt::format("interrupt {} belongs to \"{}\" ({})", irq.value.pin, owner,
+                                                                line_of(other.place)),
                                                     "give each interrupt to one component"}));
                 }
                 irqs.emplace_back(irq, name);
@@ -151,8 +153,8 @@ private:
                 for (auto const& [other, owner] : devices) {
                     if (device.value.address >= other.value.address + other.value.size ||
                         other.value.address >= device.value.address + device.value.size) continue;
-                    return fail(Problem(device.place, {fmt::format("overlaps device memory {:#x} of \"{}\" (line {})",
-                                                                   other.value.address, owner, other.place.line),
+                    return fail(Problem(device.place, {fmt::format("overlaps device memory {:#x} of \"{}\" ({})",
+                                                                   other.value.address, owner, line_of(other.place)),
                                                        "give each device to one component"}));
                 }
                 devices.emplace_back(device, name);
@@ -212,7 +214,9 @@ private:
         return fail(Problem(written.place, {fmt::format("the project has no program \"{}\"", text),
                                             "write a path that begins with ./ for a program of your own"}));
     }
-    fs::path beside(Place const& place, fs::path const& written) const { return fs::path(place.file).parent_path() / written; }
+    fs::path beside(Place const& place, fs::path const& written) const {
+        return (fs::path(place.file).parent_path() / written).lexically_normal();
+    }
 
     // Reads a file once, however many use it.
     Checked<u32> add_file(std::string name, fs::path const& path, Place const& place) {

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tool/machine.hpp"
+
+#include <algorithm>
+#include <gtest/gtest.h>
+
+namespace {
+
+bool has(std::vector<std::string> const& command, std::string_view first, std::string_view second) {
+    auto const at = std::ranges::adjacent_find(command, [&](auto const& a, auto const& b) { return a == first && b == second; });
+    return at != command.end();
+}
+
+} // namespace
+
+TEST(Machine, OptionsBecomeQemuOptions) {
+    Machine const machine{.cpu = CpuModel::amd, .memory = u64{512} << 20, .instruction_count = true, .debugger = true};
+    auto const command = qemu_command(machine, "kernel", "module", ConsoleTo::pipes);
+    EXPECT_TRUE(has(command, "-m", "512M"));
+    EXPECT_TRUE(has(command, "-kernel", "kernel"));
+    EXPECT_TRUE(has(command, "-initrd", "module"));
+    EXPECT_TRUE(has(command, "-serial", "stdio"));
+    EXPECT_TRUE(has(command, "-icount", "shift=0,sleep=off"));
+    EXPECT_TRUE(has(command, "-rtc", "clock=vm"));
+    EXPECT_TRUE(has(command, "-accel", "tcg")); // counting instructions is TCG's
+    EXPECT_TRUE(has(command, "-s", "-S"));
+}
+
+TEST(Machine, OnlyTheTerminalHasQemusKeys) {
+    EXPECT_TRUE(has(qemu_command({}, "k", "m", ConsoleTo::terminal), "-serial", "mon:stdio"));
+}
+
+TEST(Machine, AShellLineQuotesWhatAShellWouldChange) {
+    EXPECT_EQ(shell_line({"a", "b c", "it's", "", "x=1,y"}), "a 'b c' 'it'\\''s' '' x=1,y");
+}
