@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where C++ begins.
 #include "kernel/boot/enter.hpp"
-#include "kernel/machine/x86_64/entry.hpp"
-#include "kernel/machine/x86_64/print.hpp"
 #include "kernel/machine/x86_64/start.hpp"
 
 extern "C" {

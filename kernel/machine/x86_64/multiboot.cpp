@@ -94,12 +94,14 @@ void read_multiboot2(PhysAddr address, Environment& environment) {
 
 // Ascending and without overlaps: a loader's map may be in any order.
 void sort_ram(Environment& environment) {
-    auto& ram = environment.ram;
-    std::sort(ram.begin(), ram.end(),
-              [](MemoryRange const& a, MemoryRange const& b) { return a.start < b.start; });
-    for (unsigned i = 1; i < ram.size(); ++i) {
-        if (ram[i].start < ram[i - 1].end) ram[i].start = std::min(ram[i - 1].end, ram[i].end);
-        if (ram[i].end < ram[i - 1].end) ram[i] = {ram[i - 1].end, ram[i - 1].end};
+    auto found = environment.ram;
+    std::sort(found.begin(), found.end(), [](MemoryRange const& a, MemoryRange const& b) { return a.start < b.start; });
+    environment.ram.clear();
+    PhysAddr taken{};
+    for (auto const& range : found) {
+        PhysAddr const start = std::max(range.start, taken);
+        if (start < range.end) environment.ram.push({start, range.end});
+        taken = std::max(taken, range.end);
     }
 }
 
