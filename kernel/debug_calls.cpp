@@ -21,15 +21,15 @@ char const* name_of(ThreadState state) {
 }
 
 void dump(Tcb const& thread) {
-    log::text("  ");
-    log::text(thread.name);
-    log::text(": ");
-    log::text(name_of(thread.state));
-    log::text(", priority ");
-    log::decimal(thread.priority);
-    log::text(", rip ");
-    log::hex(thread.context.registers.rip);
-    log::text("\n");
+    report::text("  ");
+    report::text(thread.name);
+    report::text(": ");
+    report::text(name_of(thread.state));
+    report::text(", priority ");
+    report::decimal(thread.priority);
+    report::text(", rip ");
+    report::hex(thread.context.registers.rip);
+    report::text("\n");
 }
 
 // The name starts at the message words of the buffer and ends with NUL inside the message.
@@ -54,11 +54,11 @@ void Kernel::debug_syscall(abi::Syscall call) {
     case abi::Syscall::debug_put_char: return machine::put_char(static_cast<char>(argument));
     case abi::Syscall::debug_dump_scheduler:
     case abi::Syscall::debug_snapshot:
-        log::text("kernel: current thread and those ready to run:\n");
+        report::text("kernel: current thread and those ready to run:\n");
         dump(thread);
         return scheduler.for_each_ready(dump);
     case abi::Syscall::debug_halt:
-        log::text("kernel: halted by user level\n");
+        report::text("kernel: halted by user level\n");
         machine::halt();
     case abi::Syscall::debug_cap_identify: {
         auto const found = lookup_slot(thread.cap(Tcb::cspace), argument, 64);
@@ -69,7 +69,7 @@ void Kernel::debug_syscall(abi::Syscall call) {
         auto const found = lookup_slot(thread.cap(Tcb::cspace), argument, 64);
         auto const target = found ? found->slot->cap().as<TcbCap>() : std::nullopt;
         if (!target || !name_thread(thread, *target->object))
-            log::text("kernel: DebugNameThread: no TCB, or no name that ends within the IPC buffer\n");
+            report::text("kernel: DebugNameThread: no TCB, or no name that ends within the IPC buffer\n");
         return;
     }
     default: return;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/log.hpp"
 
-namespace log {
+namespace report {
 
 void text(char const* string) {
     for (; *string; ++string) machine::put_char(*string);
@@ -19,36 +19,36 @@ void decimal(u64 value) {
     machine::put_char(static_cast<char>('0' + value % 10));
 }
 
-} // namespace log
+} // namespace report
 
 void log_unhandled_fault(Tcb const& thread) {
     Fault const& fault = thread.fault;
-    log::text("kernel: thread '");
-    log::text(thread.name);
-    log::text("' has no fault handler and stops: ");
+    report::text("kernel: thread '");
+    report::text(thread.name);
+    report::text("' has no fault handler and stops: ");
     switch (fault.label) {
     case abi::FaultLabel::cap_fault:
-        log::text(fault.in_receive_phase ? "no capability to receive on at " : "no capability at ");
-        log::hex(fault.first);
+        report::text(fault.in_receive_phase ? "no capability to receive on at " : "no capability at ");
+        report::hex(fault.first);
         break;
     case abi::FaultLabel::unknown_syscall:
-        log::text("unknown system call ");
-        log::hex(fault.first);
+        report::text("unknown system call ");
+        report::hex(fault.first);
         break;
     case abi::FaultLabel::user_exception:
-        log::text("exception ");
-        log::decimal(fault.first);
-        log::text(", code ");
-        log::hex(fault.second);
+        report::text("exception ");
+        report::decimal(fault.first);
+        report::text(", code ");
+        report::hex(fault.second);
         break;
     case abi::FaultLabel::vm_fault:
-        log::text(fault.second & 16 ? "execute of " : fault.second & 2 ? "write to " : "read of ");
-        log::hex(fault.first);
+        report::text(fault.second & 16 ? "execute of " : fault.second & 2 ? "write to " : "read of ");
+        report::hex(fault.first);
         break;
     case abi::FaultLabel::null:
     case abi::FaultLabel::debug_exception: break;
     }
-    log::text(" at rip ");
-    log::hex(thread.context.registers.rip);
-    log::text("\n");
+    report::text(" at rip ");
+    report::hex(thread.context.registers.rip);
+    report::text("\n");
 }

@@ -4,11 +4,11 @@
 
 #include "kernel/thread/tcb.hpp"
 
-namespace log {
+namespace report {
 void text(char const* string);
 void hex(u64 value); // with 0x
 void decimal(u64 value);
-} // namespace log
+} // namespace report
 
 // The thread faulted and has no handler: says which thread, what and where, in one line.
 void log_unhandled_fault(Tcb const& thread);
