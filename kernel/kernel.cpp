@@ -113,7 +113,7 @@ void Kernel::on_tick() {
 }
 
 bool Kernel::preempted() {
-    if (++work_units_ < abi::work_units_per_preemption) return false;
+    if (++work_units_ < options_.preemption_interval) return false;
     work_units_ = 0;
     return machine::interrupt_pending();
 }

@@ -16,6 +16,7 @@ class Kernel {
 public:
     struct Options {
         bool debug = true; // the debug system calls exist, failed invocations are not silent
+        unsigned preemption_interval = abi::work_units_per_preemption; // tests stop long work at every step
     };
     Kernel() = default;
     explicit Kernel(Options options) : options_(options) {}
