@@ -41,6 +41,7 @@ public:
     u8 current_domain{};
 
 private:
+    friend struct SchedulerInspector; // the tests': looks at queues and bitmap
     Tcb* first(); // of the highest non-empty queue in the current domain; leaves its queue
     int highest() const; // priority of that queue, -1: none
     ThreadQueue& queue_of(Tcb const& thread) { return ready_[thread.domain][thread.priority]; }
