@@ -91,7 +91,7 @@ Result<> Builder::map_own_pages() {
     thread_page_ = TRY(new_page(thread_page_address, read_write));
     for (u64 page = 0; page < os_stack_size; page += page_size)
         TRY(new_page(os_stack_top - os_stack_size + page, read_write));
-    for (u64 i = 0; i < info_pages; ++i) info_frames_.push(TRY(shop_.make<user::Frame>())); // mapped when written
+    for (u64 i = 0; i < info_pages; ++i) info_frames_.push(TRY(new_page(info_address + i * page_size, read_only)));
     return {};
 }
 
@@ -179,6 +179,7 @@ Result<> Builder::write_info() {
 
     for (u64 i = 0; i < info_pages; ++i) {
         u64 const start = i * page_size;
+        TRY(info_frames_[i].unmap()); // for a moment: a frame is mapped once only
         TRY(world_.resources.write_frame(info_frames_[i], [&](std::byte* to) {
             if (start >= sizeof info_) return;
             u64 const bytes = sizeof info_ - start < page_size ? sizeof info_ - start : page_size;

@@ -103,7 +103,7 @@ void root_main(abi::BootInfo const& boot_info) {
     u64 const free_at_start = resources.memory().free_bytes();
     user::Text<160> line;
     line.add("root: system \"").add(field_text(archive->header().system_name)).add("\", ");
-    add_bytes(line, free_at_start / 4096 * 4096).add(" free");
+    add_bytes(line, free_at_start).add(" free");
     supervisor.say(view(line));
     print_overview(*archive, [](std::string_view row) { supervisor.say(row); });
 

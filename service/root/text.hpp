@@ -10,10 +10,11 @@ template <unsigned Capacity> std::string_view view(user::Text<Capacity> const& t
     return {text.c_str(), text.size()};
 }
 
-// 4096 -> "4 KiB": the largest unit in which the number of bytes is whole.
+// 4096 -> "4 KiB": the largest unit in which the number of bytes is whole, at least KiB from 1 MiB on.
 template <unsigned Capacity> user::Text<Capacity>& add_bytes(user::Text<Capacity>& text, u64 number) {
     constexpr char const* units[] = {" B", " KiB", " MiB", " GiB", " TiB"};
     unsigned unit = 0;
+    if (number >= 1024 * 1024) number = number / 1024 * 1024;
     while (unit < 4 && number != 0 && number % 1024 == 0) {
         number /= 1024;
         ++unit;

@@ -44,6 +44,7 @@ public:
             TRY(user::Untyped{place.slot}.retype(abi::ObjectType::untyped, place.size_bits, cnode, first_slot + count));
             size_bits[count++] = place.size_bits;
         }
+        plan_.clear(); // nothing more can be made
         return count;
     }
     // The guest's RAM: each piece whole, in consecutive slots of the component's CNode. Returns how many.
