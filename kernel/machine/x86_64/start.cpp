@@ -46,7 +46,7 @@ void print_processor(ClockRates const& rates) {
 void print_memory(Environment const& environment) {
     u64 bytes = 0;
     for (auto const& range : environment.ram) bytes += range.end - range.start;
-    print_line("RAM: ", bytes >> 20, " MiB in ", u64{environment.ram.size()}, " ranges up to ",
+    print_line("RAM: ", bytes >> 20, " MiB in ", u64{environment.ram.size()}, environment.ram.size() == 1 ? " range up to " : " ranges up to ",
                Hex{environment.ram[environment.ram.size() - 1].end.value}, "; kernel image ",
                (environment.kernel_image.end - environment.kernel_image.start) >> 10, " KiB; root task ",
                (environment.root_module.end - environment.root_module.start) >> 10, " KiB");
