@@ -5,13 +5,16 @@
 #include "base/types.hpp"
 
 namespace cr0 {
+using ProtectedMode = Bits<0>;
 using MonitorCoprocessor = Bits<1>;
 using Emulation = Bits<2>;
 using TaskSwitched = Bits<3>;
+using ExtensionType = Bits<4>; // always 1
 using NumericError = Bits<5>;
 using WriteProtect = Bits<16>;
 using NotWriteThrough = Bits<29>;
 using CacheDisable = Bits<30>;
+using Paging = Bits<31>;
 } // namespace cr0
 
 namespace cr3 {
@@ -33,6 +36,7 @@ using SupervisorAccessPrevention = Bits<21>;
 namespace efer {
 using SystemCall = Bits<0>;
 using LongModeEnable = Bits<8>;
+using LongModeActive = Bits<10>;
 using NoExecuteEnable = Bits<11>;
 } // namespace efer
 
