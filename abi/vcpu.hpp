@@ -29,8 +29,8 @@ inline constexpr u64 vm_entry_exit = 1;
 
 // The order of VCPUWriteRegisters' words and of vm_message::registers.
 struct VcpuRegisters {
-    u64 rax, rbx, rcx, rdx, rsi, rdi, rbp;
-    u64 r8, r9, r10, r11, r12, r13, r14, r15;
+    u64 rax{}, rbx{}, rcx{}, rdx{}, rsi{}, rdi{}, rbp{};
+    u64 r8{}, r9{}, r10{}, r11{}, r12{}, r13{}, r14{}, r15{};
 };
 static_assert(sizeof(VcpuRegisters) == 15 * 8);
 

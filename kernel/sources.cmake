@@ -24,7 +24,11 @@ set(KERNEL_CORE_SOURCES
     kernel/memory/asid.cpp
     kernel/device/io_port.cpp
     kernel/device/irq.cpp
+    kernel/device/vcpu.cpp
     kernel/device/vm_enter.cpp
+    kernel/device/vm_entry.cpp
+    kernel/device/vm_exit.cpp
+    kernel/device/vmcs_field.cpp
     kernel/invocation/asid.cpp
     kernel/invocation/cnode.cpp
     kernel/invocation/domain.cpp

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// What hardware does for virtual CPUs. machine/x86_64 does it with SVM, machine/host records that it was asked.
+#pragma once
+
+#include "abi/vcpu.hpp"
+#include "base/types.hpp"
+
+// What the processor can do for guests; fixed at boot.
+struct GuestSupport {
+    bool present{};          // SVM with nested paging, switched on. If not, no Vcpu can be bound to a thread.
+    bool next_rip{};         // the VMCB tells where the next instruction starts
+    bool decode_assists{};   // the VMCB tells the operands of control register, debug register and INVLPG exits
+    u32 asids{};             // a guest's hardware ASID is 1 .. asids - 1; 0 is the host's
+    u64 cr4_bits{};          // bits of CR4 that the processor knows
+    u64 efer_bits{};         // bits of EFER that a guest may set
+    u64 physical_mask{};     // bits of a physical address
+    PhysAddr msr_permissions; // the one MSR permission map, svm::msr_permission_bytes
+};
+
+// The part of a guest's state that VMRUN does not switch. svm.S knows the offsets.
+struct GuestFrame {
+    abi::VcpuRegisters registers; // rax is the VMCB's at entry and exit
+    u64 vmcb;                     // physical address
+    u64 debug_registers[4];       // DR0..DR3
+    u64 reserved[4];
+    alignas(64) std::byte fpu[512]; // FXSAVE image
+};
+static_assert(offsetof(GuestFrame, vmcb) == 120 && offsetof(GuestFrame, debug_registers) == 128);
+static_assert(offsetof(GuestFrame, fpu) == 192);
+
+namespace machine {
+
+GuestSupport const& guest_support();
+
+} // namespace machine
