@@ -8,6 +8,7 @@ struct Cpu {
     Tcb* current{};         // the thread whose registers the processor holds; idle at start
     Tcb idle;               // runs when nobody can: halts until an interrupt
     Tcb* fpu_owner{};       // whose FPU state the processor holds; null: nobody's
+    bool guest_ran{};       // the FPU's state is a guest's that is saved already: the current thread's must be loaded
     PhysAddr loaded_root{}; // address space in CR3; 0: unknown
     bool address_space_stale{}; // an address space changed under the current thread: load it anew
 

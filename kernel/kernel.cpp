@@ -16,6 +16,7 @@ Tcb& Kernel::start(Cpu& cpu, Tcb& thread) {
 
 Tcb& Kernel::handle(Cpu& cpu, Event const& event) {
     cpu_ = &cpu;
+    if (current().state == ThreadState::running_vm) on_guest_stop();
     std::visit(Overload{
                    [&](SyscallEvent) { on_syscall(); },
                    [&](PageFaultEvent fault) {
@@ -37,7 +38,7 @@ Tcb& Kernel::handle(Cpu& cpu, Event const& event) {
                        current().registers().rip = current().context.next_ip - 2;
                        raise(current(), Fault::unknown_syscall(static_cast<u64>(number)));
                    },
-                   [&](VmExitEvent) { on_vm_exit(); },
+                   [](VmExitEvent) { /* on_guest_stop saw to it */ },
                },
                event);
     return finish();
@@ -97,7 +98,7 @@ void Kernel::on_tick() {
     bool const runs = thread.state == ThreadState::running || thread.state == ThreadState::running_vm;
     if (runs && thread.time_slice > 1) {
         --thread.time_slice;
-    } else if (runs && !thread.upcall_grace &&
+    } else if (thread.state == ThreadState::running && !thread.upcall_grace &&
                start_upcall(thread, abi::UpcallCause::time_slice, 0, 0, 0)) {
         thread.upcall_grace = true; // one more tick to give up the processor by itself
     } else if (runs) {
@@ -140,8 +141,13 @@ Tcb& Kernel::finish() {
         next.context.next_ip = next.registers().rip;
         next.state = ThreadState::running;
     }
-    if (&next != cpu_->current) switch_to(next);
-    else if (cpu_->address_space_stale) load_address_space(next);
+    if (next.state == ThreadState::running_vm) prepare_guest(next);
+    if (&next != cpu_->current) {
+        switch_to(next);
+        return next;
+    }
+    if (cpu_->address_space_stale) load_address_space(next);
+    if (cpu_->guest_ran || next.state == ThreadState::running_vm) load_fpu();
     return next;
 }
 
@@ -155,6 +161,11 @@ void Kernel::switch_to(Tcb& thread) {
 // Eager: the state of one thread never stays where another could reach it. A thread that may not use the FPU costs nothing.
 void Kernel::load_fpu() {
     Tcb& thread = current();
+    cpu_->guest_ran = false;
+    if (thread.state == ThreadState::running_vm) { // the machine loads and saves the guest's
+        if (cpu_->fpu_owner) release_fpu(*cpu_->fpu_owner, true);
+        return;
+    }
     if (thread.fpu_disabled) return machine::enable_fpu(false);
     machine::enable_fpu(true);
     if (cpu_->fpu_owner == &thread) return;

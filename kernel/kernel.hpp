@@ -7,8 +7,10 @@
 #include "kernel/cpu.hpp"
 #include "kernel/device/io_port.hpp"
 #include "kernel/device/irq.hpp"
+#include "kernel/device/vcpu_table.hpp"
 #include "kernel/event.hpp"
 #include "kernel/memory/asid.hpp"
+#include "kernel/memory/guest_tag.hpp"
 #include "kernel/thread/domain.hpp"
 #include "kernel/thread/scheduler.hpp"
 
@@ -42,6 +44,8 @@ public:
     void raise(Tcb& thread, Fault const& fault);
     // The thread is in VMEnter (running_vm): the system call returns with its notification's word.
     void end_vm_enter(Tcb& thread, u64 badge);
+    // The Vcpu and its thread let go of each other; a VMEnter under way returns as if a notification of word 0 had come.
+    void unbind_vcpu(Vcpu& vcpu);
     // The FPU's contents go back to their thread (its Tcb is read, flagged or deleted).
     void release_fpu(Tcb& thread, bool save);
     // Gives the current thread the FPU it may have.
@@ -54,6 +58,8 @@ public:
     AsidTable asids;
     IrqTable irqs;
     IoPortTable io_ports;
+    VcpuTable vcpus;
+    GuestTags guest_tags;
 
 private:
     void on_syscall();
@@ -63,8 +69,10 @@ private:
     void switch_to(Tcb& thread);
     void load_address_space(Tcb& thread);
     void debug_syscall(abi::Syscall call);
-    void enter_vm();   // system call VMEnter of the current thread, which has a Vcpu
-    void on_vm_exit(); // the current thread's guest stopped
+    void enter_vm();      // system call VMEnter of the current thread, which has a Vcpu
+    void on_guest_stop(); // the current thread's guest left the processor
+    void prepare_guest(Tcb& thread); // its guest runs next, unless that is impossible: then VMEnter returns
+    void end_vm_enter_for_exit(Tcb& thread);
 
     Options options_;
     Cpu* cpu_{};

@@ -4,17 +4,23 @@
 #include <new>
 
 #include "kernel/capability/derivation.hpp"
+#include "kernel/device/vcpu.hpp"
 #include "kernel/ipc/cancel.hpp"
 #include "kernel/ipc/endpoint.hpp"
 #include "kernel/ipc/notification.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/memory/address_space.hpp"
+#include "kernel/memory/nested.hpp"
 
 namespace objects {
 
 using abi::ObjectType;
 
-bool known(u64 type) { return type < static_cast<u64>(ObjectType::count); }
+bool known(u64 type) {
+    if (type < static_cast<u64>(ObjectType::count)) return true;
+    bool const of_guests = type >= static_cast<u64>(ObjectType::vcpu) && type <= static_cast<u64>(ObjectType::ept_pt);
+    return of_guests && machine::guest_support().present;
+}
 
 bool is_frame(ObjectType type) {
     return type == ObjectType::small_page || type == ObjectType::large_page ||
@@ -93,6 +99,11 @@ Cap create(ObjectType type, PhysAddr base, u64 user_size_bits, bool device, Tcb 
     case ObjectType::pdpt: return new_table<PdptCap>(memory);
     case ObjectType::page_directory: return new_table<PageDirectoryCap>(memory);
     case ObjectType::page_table: return new_table<PageTableCap>(memory);
+    case ObjectType::vcpu: return VcpuCap{new (memory) Vcpu(base, machine::guest_support())};
+    case ObjectType::ept_pml4: return new_table<EptPml4Cap>(memory);
+    case ObjectType::ept_pdpt: return new_table<EptPdptCap>(memory);
+    case ObjectType::ept_pd: return new_table<EptPdCap>(memory);
+    case ObjectType::ept_pt: return new_table<EptPtCap>(memory);
     default: return {};
     }
 }
@@ -113,6 +124,11 @@ std::expected<Cap, InvocationError> derive(Slot const& slot, Cap const& cap) {
     case CapType::ept_pml4:
         if (!cap.get<PageTableCap>().mapped) return refuse(IllegalOperation{});
         return cap;
+    case CapType::io_port: { // a copy opened no ports yet
+        auto ports = cap.get<IoPortCap>();
+        ports.vcpu = 0;
+        return Cap{ports};
+    }
     case CapType::reply:
     case CapType::zombie:
     case CapType::irq_control:
@@ -125,7 +141,6 @@ std::expected<Cap, InvocationError> derive(Slot const& slot, Cap const& cap) {
     case CapType::tcb:
     case CapType::asid_pool:
     case CapType::irq_handler:
-    case CapType::io_port:
     case CapType::domain:
     case CapType::vcpu: break;
     }
@@ -173,6 +188,7 @@ namespace {
 
 ZombieCap retire_tcb(Kernel& kernel, Tcb& tcb) {
     if (tcb.bound_notification) tcb.bound_notification->unbind();
+    if (tcb.vcpu) kernel.unbind_vcpu(*tcb.vcpu);
     suspend(kernel, tcb);
     kernel.release_fpu(tcb, false);
     return {tcb.slots, true, 0, Tcb::slot_count};
@@ -184,6 +200,7 @@ void retire_pool(Kernel& kernel, AsidPoolCap const& cap) {
         if (cap.pool->roots[i])
             machine::invalidate(Asid{static_cast<u16>(cap.index * abi::asids_per_pool + i)});
     kernel.asids.set_pool(cap.index, nullptr);
+    kernel.guest_tags.retire_all(); // it may have held nested roots
     kernel.reload_address_space();
 }
 
@@ -199,7 +216,11 @@ void retire_root(Kernel& kernel, Pml4Cap const& cap) {
 std::optional<ZombieCap> retire(Kernel& kernel, Cap const& cap, bool last) {
     if (auto const frame = cap.as<FrameCap>()) { // every frame capability has its own mapping
         if (frame->mapped_in == MappedIn::address_space) unmap_frame(kernel, *frame);
+        if (frame->mapped_in == MappedIn::nested) nested::unmap_frame(kernel, *frame);
         return std::nullopt;
+    }
+    if (auto const ports = cap.as<IoPortCap>()) { // so has every port capability what it opened to a guest
+        if (Vcpu* const vcpu = kernel.vcpus.find(ports->vcpu)) vcpu->disable_ports(ports->first, ports->last);
     }
     if (!last) return std::nullopt;
     switch (cap.type()) {
@@ -220,6 +241,16 @@ std::optional<ZombieCap> retire(Kernel& kernel, Cap const& cap, bool last) {
     case CapType::page_directory:
     case CapType::page_table: unmap_table(kernel, cap); break;
     case CapType::asid_pool: retire_pool(kernel, cap.get<AsidPoolCap>()); break;
+    case CapType::vcpu: {
+        Vcpu& vcpu = *cap.get<VcpuCap>().object;
+        kernel.unbind_vcpu(vcpu);
+        kernel.vcpus.release(vcpu);
+        break;
+    }
+    case CapType::ept_pml4: nested::retire_root(kernel, cap.get<EptPml4Cap>()); break;
+    case CapType::ept_pdpt:
+    case CapType::ept_pd:
+    case CapType::ept_pt: nested::unmap_table(kernel, cap); break;
     case CapType::irq_handler: {
         unsigned const vector = cap.get<IrqHandlerCap>().vector;
         delete_simple(kernel, kernel.irqs.notification(vector));
@@ -239,11 +270,6 @@ std::optional<ZombieCap> retire(Kernel& kernel, Cap const& cap, bool last) {
     case CapType::irq_control:
     case CapType::zombie:
     case CapType::domain:
-    case CapType::vcpu:
-    case CapType::ept_pt:
-    case CapType::ept_pd:
-    case CapType::ept_pdpt:
-    case CapType::ept_pml4:
     case CapType::io_port_control: break;
     }
     return std::nullopt;

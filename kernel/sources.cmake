@@ -22,9 +22,11 @@ set(KERNEL_CORE_SOURCES
     kernel/ipc/transfer.cpp
     kernel/memory/address_space.cpp
     kernel/memory/asid.cpp
+    kernel/memory/nested.cpp
     kernel/device/io_port.cpp
     kernel/device/irq.cpp
     kernel/device/vcpu.cpp
+    kernel/device/vcpu_table.cpp
     kernel/device/vm_enter.cpp
     kernel/device/vm_entry.cpp
     kernel/device/vm_exit.cpp
@@ -36,12 +38,14 @@ set(KERNEL_CORE_SOURCES
     kernel/invocation/frame.cpp
     kernel/invocation/io_port.cpp
     kernel/invocation/irq.cpp
+    kernel/invocation/nested.cpp
     kernel/invocation/paging.cpp
     kernel/invocation/system_call.cpp
     kernel/invocation/tcb.cpp
     kernel/invocation/tcb_registers.cpp
     kernel/invocation/tcb_space.cpp
     kernel/invocation/untyped.cpp
+    kernel/invocation/vcpu.cpp
     kernel/boot/boot_chunks.cpp
     kernel/boot/elf_image.cpp
     kernel/boot/untyped_list.cpp

@@ -4,9 +4,11 @@
 
 #include "kernel/boot/guarded.hpp"
 #include "kernel/boot/root_task.hpp"
+#include "kernel/device/vcpu.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/machine/x86_64/entry.hpp"
 #include "kernel/machine/x86_64/print.hpp"
+#include "kernel/machine/x86_64/svm.hpp"
 
 namespace {
 
@@ -17,11 +19,12 @@ Tcb* handle(Event const& event) {
     return the_kernel.with([&](Kernel& kernel) { return &kernel.handle(the_cpu, event); });
 }
 
-// Until a thread is to run in user mode: its Context.
+// Runs guests and waits for interrupts, until a thread is to run in user mode: its Context.
 Context* go_on(Tcb* next) {
     for (;;) {
         if (next->state == ThreadState::idle) [[unlikely]]
             next = handle(InterruptEvent{static_cast<u8>(wait_for_interrupt())});
+        else if (next->state == ThreadState::running_vm) next = handle(machine::run_guest(next->vcpu->frame()));
         else return &next->context;
     }
 }

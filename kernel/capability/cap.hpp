@@ -149,9 +149,12 @@ struct IrqHandlerCap {
 struct IoPortCap {
     static constexpr auto type = CapType::io_port;
     u16 first, last;
-    RawCap pack() const { return {u64{first} | u64{last} << 16, cap_bits::type(type)}; }
+    u16 vcpu{}; // number of the Vcpu whose guest this capability opened ports for (VcpuTable); 0: none
+    RawCap pack() const {
+        return {u64{first} | u64{last} << 16, cap_bits::type(type) | cap_bits::Pointer::make(vcpu)};
+    }
     static IoPortCap unpack(RawCap raw) {
-        return {static_cast<u16>(raw.low), static_cast<u16>(raw.low >> 16)};
+        return {static_cast<u16>(raw.low), static_cast<u16>(raw.low >> 16), static_cast<u16>(raw.high)};
     }
 };
 

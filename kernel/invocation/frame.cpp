@@ -2,6 +2,7 @@
 // Mapping pages: ABI 7.7.
 #include "kernel/invocation/vspace.hpp"
 #include "kernel/kernel.hpp"
+#include "kernel/memory/nested.hpp"
 
 namespace {
 
@@ -66,6 +67,7 @@ struct UnmapFrame {
     Performed perform(Kernel& kernel) const {
         auto const frame = slot.cap().get<FrameCap>();
         if (frame.mapped_in == MappedIn::address_space) unmap_frame(kernel, frame);
+        if (frame.mapped_in == MappedIn::nested) nested::unmap_frame(kernel, frame);
         slot.update(frame.unmapped());
         return Reply{};
     }
@@ -85,6 +87,7 @@ InvocationResult invoke_frame(Invocation const& call) {
     switch (call.label) {
     case Label::x86_page_map: return carry_out<MapFrame>(call);
     case Label::x86_page_unmap: return carry_out<UnmapFrame>(call);
+    case Label::x86_page_map_ept: return invoke_page_map_ept(call);
     case Label::x86_page_get_address: return carry_out<GetAddress>(call);
     default: return refuse(IllegalOperation{});
     }

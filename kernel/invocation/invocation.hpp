@@ -61,6 +61,9 @@ InvocationResult invoke_asid_control(Invocation const& call);
 InvocationResult invoke_asid_pool(Invocation const& call);
 InvocationResult invoke_io_port_control(Invocation const& call);
 InvocationResult invoke_io_port(Invocation const& call);
+InvocationResult invoke_vcpu(Invocation const& call);
+InvocationResult invoke_nested_table(Invocation const& call);
+InvocationResult invoke_page_map_ept(Invocation const& call); // of a frame
 
 // The system calls that send, and those that receive: ABI 4.11, 8.3.
 void send(Kernel& kernel, Tcb& caller, bool blocking, bool is_call);

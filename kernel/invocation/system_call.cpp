@@ -43,10 +43,10 @@ InvocationResult invoke(Invocation const& call) {
     case CapType::io_port: return invoke_io_port(call);
     case CapType::pml4:
     case CapType::ept_pml4: return refuse(IllegalOperation{});
-    case CapType::vcpu:
+    case CapType::vcpu: return invoke_vcpu(call);
     case CapType::ept_pt:
     case CapType::ept_pd:
-    case CapType::ept_pdpt: return refuse(IllegalOperation{});
+    case CapType::ept_pdpt: return invoke_nested_table(call);
     case CapType::null:
     case CapType::zombie:
     case CapType::endpoint:

@@ -32,7 +32,8 @@ void cancel_ipc(Kernel& kernel, Tcb& thread) {
 
 void suspend(Kernel& kernel, Tcb& thread) {
     cancel_ipc(kernel, thread);
-    if (thread.state == ThreadState::running || thread.state == ThreadState::running_vm)
+    if (thread.state == ThreadState::running_vm) kernel.end_vm_enter(thread, 0); // the guest has moved on: no restart
+    if (thread.state == ThreadState::running)
         thread.registers().rip = thread.context.next_ip; // where it will continue
     thread.state = ThreadState::inactive;
     kernel.scheduler.dequeue(thread);

@@ -94,6 +94,7 @@ void mask_io_apic(unsigned io_apic, unsigned pin, bool masked) {
 }
 void end_of_interrupt() { ++host().ends_of_interrupt; }
 bool interrupt_pending() { return host().interrupt_pending; }
+GuestSupport const& guest_support() { return host().guests; }
 Ticks now() { return host().clock; }
 
 u32 port_in(u16 port, unsigned bytes) {

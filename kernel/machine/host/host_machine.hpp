@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "kernel/machine/guest.hpp"
 #include "kernel/machine/machine.hpp"
 
 class HostMachine {
@@ -62,6 +63,7 @@ public:
     bool interrupt_pending{};
     bool execute_never{true};
     unsigned io_apics{1};
+    GuestSupport guests{}; // none
     u32 port_value{}; // what reading a port gives
     Ticks clock{};
 

@@ -14,6 +14,7 @@
 #include "kernel/machine/x86_64/paging.hpp"
 #include "kernel/machine/x86_64/print.hpp"
 #include "kernel/machine/x86_64/processor.hpp"
+#include "kernel/machine/x86_64/svm.hpp"
 
 namespace machine {
 namespace {
@@ -46,7 +47,7 @@ void print_processor(ClockRates const& rates) {
 void print_memory(Environment const& environment) {
     u64 bytes = 0;
     for (auto const& range : environment.ram) bytes += range.end - range.start;
-    print_line("RAM: ", bytes >> 20, " MiB in ", u64{environment.ram.size()}, environment.ram.size() == 1 ? " range up to " : " ranges up to ",
+    print_line("RAM: ", bytes >> 20, " MiB in ", u64{environment.ram.size()}, " ranges up to ",
                Hex{environment.ram[environment.ram.size() - 1].end.value}, "; kernel image ",
                (environment.kernel_image.end - environment.kernel_image.start) >> 10, " KiB; root task ",
                (environment.root_module.end - environment.root_module.start) >> 10, " KiB");
@@ -89,6 +90,7 @@ void start(u32 magic, PhysAddr information, Environment& environment) {
     harden_processor();
     enable_address_space_ids();
     enable_syscall();
+    start_guests();
     environment.kernel_image = image_range();
     environment.boot_only = boot_tables_range();
 

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Virtual CPUs by AMD SVM: switching it on, and one run of a guest.
+#include "kernel/machine/x86_64/svm.hpp"
+
+#include "kernel/device/msr_permissions.hpp"
+#include "kernel/machine/machine.hpp"
+#include "kernel/machine/x86_64/entry.hpp"
+#include "kernel/machine/x86_64/features.hpp"
+#include "kernel/machine/x86_64/guest_offsets.h"
+#include "kernel/machine/x86_64/instructions.hpp"
+#include "kernel/machine/x86_64/paging.hpp"
+#include "x86/registers.hpp"
+
+static_assert(GUEST_RBX == offsetof(GuestFrame, registers.rbx) && GUEST_RCX == offsetof(GuestFrame, registers.rcx) &&
+              GUEST_RDX == offsetof(GuestFrame, registers.rdx) && GUEST_RSI == offsetof(GuestFrame, registers.rsi) &&
+              GUEST_RDI == offsetof(GuestFrame, registers.rdi) && GUEST_RBP == offsetof(GuestFrame, registers.rbp) &&
+              GUEST_R8 == offsetof(GuestFrame, registers.r8) && GUEST_R9 == offsetof(GuestFrame, registers.r9) &&
+              GUEST_R10 == offsetof(GuestFrame, registers.r10) && GUEST_R11 == offsetof(GuestFrame, registers.r11) &&
+              GUEST_R12 == offsetof(GuestFrame, registers.r12) && GUEST_R13 == offsetof(GuestFrame, registers.r13) &&
+              GUEST_R14 == offsetof(GuestFrame, registers.r14) && GUEST_R15 == offsetof(GuestFrame, registers.r15) &&
+              GUEST_VMCB == offsetof(GuestFrame, vmcb));
+
+extern "C" void svm_run(GuestFrame* frame, u64 host_vmcb); // svm.S
+
+namespace machine {
+namespace {
+
+struct alignas(4096) Page {
+    std::byte bytes[4096];
+};
+constinit Page host_save{}; // the processor's own
+constinit Page host_vmcb{}; // what VMSAVE and VMLOAD switch
+alignas(4096) constinit msr_permissions::Map const permissions = msr_permissions::make();
+constinit GuestSupport support{};
+
+u64 physical_in_image(void const* object) { return reinterpret_cast<u64>(object) - image_base; }
+
+// CR4 bits and the CPUID bits that say that the processor knows them: Intel SDM vol. 3, 2.5; AMD APM vol. 3, appendix E.
+u64 known_cr4_bits() {
+    u64 bits = 0x7ff; // VME to OSXMMEXCPT: every processor with long mode
+    auto const leaf1 = processor::cpuid(1);
+    bits |= Bits<17>::make(Bits<17>::get(leaf1.ecx)); // PCID
+    bits |= Bits<18>::make(Bits<26>::get(leaf1.ecx)); // OSXSAVE
+    if (processor::cpuid(0).eax < 7) return bits;
+    auto const leaf7 = processor::cpuid(7);
+    bits |= Bits<11>::make(Bits<2>::get(leaf7.ecx));  // UMIP
+    bits |= Bits<16>::make(Bits<0>::get(leaf7.ebx));  // FSGSBASE
+    bits |= Bits<20>::make(Bits<7>::get(leaf7.ebx));  // SMEP
+    bits |= Bits<21>::make(Bits<20>::get(leaf7.ebx)); // SMAP
+    return bits;
+}
+
+void switch_debug_registers_in(u64 const (&values)[4]) {
+    asm volatile("mov %0, %%dr0\n mov %1, %%dr1\n mov %2, %%dr2\n mov %3, %%dr3"
+                 :
+                 : "r"(values[0]), "r"(values[1]), "r"(values[2]), "r"(values[3]));
+}
+
+void switch_debug_registers_out(u64 (&values)[4]) {
+    asm volatile("mov %%dr0, %0\n mov %%dr1, %1\n mov %%dr2, %2\n mov %%dr3, %3"
+                 : "=r"(values[0]), "=r"(values[1]), "=r"(values[2]), "=r"(values[3]));
+}
+
+} // namespace
+
+GuestSupport const& guest_support() { return support; }
+
+void start_guests() {
+    if (!features().svm || !features().nested_paging) return;
+    if (svm::VmCrDisabled::get(processor::read_msr(svm::msr_vm_cr))) return; // by the firmware
+    auto const leaf = processor::cpuid(svm::cpuid_leaf);
+    if (leaf.ebx < 2) return;
+    processor::write_msr(msr::efer, processor::read_msr(msr::efer) | svm::EferSvme::mask);
+    processor::write_msr(svm::msr_vm_hsave_pa, physical_in_image(&host_save));
+    support = {.present = true,
+               .next_rip = svm::CpuidNextRip::get(leaf.edx) != 0,
+               .decode_assists = svm::CpuidDecodeAssists::get(leaf.edx) != 0,
+               .asids = leaf.ebx,
+               .cr4_bits = known_cr4_bits(),
+               .efer_bits = efer::SystemCall::mask | efer::LongModeEnable::mask | efer::LongModeActive::mask |
+                            efer::NoExecuteEnable::make(features().no_execute),
+               .physical_mask = (u64{1} << features().physical_address_bits) - 1,
+               .msr_permissions = {physical_in_image(&permissions)}};
+}
+
+Event run_guest(GuestFrame& frame) {
+    load_fpu(frame.fpu);
+    switch_debug_registers_in(frame.debug_registers);
+    svm_run(&frame, physical_in_image(&host_vmcb));
+    switch_debug_registers_out(frame.debug_registers);
+    save_fpu(frame.fpu);
+    auto const& vmcb = *reinterpret_cast<svm::Vmcb const*>(window({frame.vmcb}));
+    if (vmcb.exit_code != svm::exit_code::interrupt) return VmExitEvent{};
+    unsigned const vector = take_interrupt();
+    if (vector == 0) return VmExitEvent{}; // a spurious one
+    return InterruptEvent{static_cast<u8>(vector)};
+}
+
+} // namespace machine
