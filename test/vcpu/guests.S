@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// Guests, each a few instructions that do not depend on where they stand. vmmcall is how they say that they got so far.
+// Registers that a guest starts with are what its test put there.
+    .macro guest name
+    .section .rodata
+    .balign 16
+    .globl guest_\name, guest_\name\()_end
+guest_\name:
+    .endm
+    .macro done name
+guest_\name\()_end:
+    .endm
+
+// 16-bit real mode.
+    guest real_mode
+    .code16
+    mov $0x1234, %ax
+    cpuid
+    out %al, $0x80
+    mov $0x3f8, %dx
+    out %ax, %dx
+    in $0x60, %al
+    insb
+    hlt
+    wbinvd
+    vmmcall
+    ud2 // its interrupt table is empty: triple fault
+    .code64
+    done real_mode
+
+// 64-bit mode from here on.
+    guest registers // every register goes up by one
+    inc %rax
+    inc %rbx
+    inc %rcx
+    inc %rdx
+    inc %rsi
+    inc %rdi
+    inc %rbp
+    inc %r8
+    inc %r9
+    inc %r10
+    inc %r11
+    inc %r12
+    inc %r13
+    inc %r14
+    inc %r15
+    vmmcall
+    done registers
+
+    guest msrs
+    mov $0xc0000080, %ecx
+    rdmsr
+    mov $0x10, %ecx
+    wrmsr
+    mov $0xc0000082, %ecx // LSTAR is its own
+    mov $0x11223344, %eax
+    mov $0x5566, %edx
+    wrmsr
+    xor %eax, %eax
+    xor %edx, %edx
+    rdmsr
+    vmmcall
+    mov $0xc0000102, %ecx // so is KernelGSBase
+    mov $0x1000, %eax
+    xor %edx, %edx
+    wrmsr
+    swapgs
+    mov $0xc0000101, %ecx
+    rdmsr
+    vmmcall
+    done msrs
+
+    guest memory // rdi: what to touch
+    mov (%rdi), %rax
+    vmmcall
+    mov %rax, (%rdi)
+    vmmcall
+    jmp *%rdi
+    done memory
+
+    guest count // for ever
+1:  inc %rax
+    jmp 1b
+    done count
+
+    guest ports // dx: port
+    mov $0x5a, %al
+    out %al, %dx
+    xor %eax, %eax
+    in %dx, %al
+    vmmcall
+    jmp guest_ports
+    done ports
+
+    guest interrupts // the handlers at the end count in r15
+    vmmcall
+    sti
+    nop
+    nop
+    vmmcall
+    sti
+    hlt
+    vmmcall
+    cli
+    vmmcall
+    done interrupts
+
+    guest handler
+    inc %r15
+    iretq
+    done handler
+
+    guest fault_handler // with an error code on the stack: to rbx, and skips the rest of the faulting instruction (rcx bytes)
+    inc %r15
+    pop %rbx
+    add %rcx, (%rsp)
+    iretq
+    done fault_handler
+
+    guest invalid_opcode // three bytes
+    vmload %rax
+    vmmcall
+    stgi
+    vmmcall
+    done invalid_opcode
+
+    guest page_fault // rdi: no linear mapping
+    mov (%rdi), %eax
+    vmmcall
+    done page_fault
+
+    guest controlled
+    rdtsc
+    pause
+    mov %cr3, %rax
+    mov %rax, %cr3
+    invlpg (%rax)
+    mov %db7, %rax
+    mov %rax, %db0
+    sidt -16(%rsp)
+    mov %cr8, %rax
+    mov %rax, %cr8
+    monitor
+    mwait
+    xsetbv
+    rdpmc
+    invd
+    done controlled
+
+    guest control_mask
+    mov %cr0, %rax
+    mov %rax, %cr0
+    vmmcall
+    done control_mask
+
+    guest fpu
+    movdqu (%rdi), %xmm0
+    vmmcall
+    movdqu %xmm0, (%rdi)
+    vmmcall
+    done fpu
+
+    guest debug_registers
+    mov %db0, %rax
+    mov %rbx, %db0
+    vmmcall
+    mov %db0, %rax
+    vmmcall
+    done debug_registers
+
+    guest single_step
+    pushfq
+    orl $0x100, (%rsp)
+    popfq
+    nop
+    nop
+    andl $~0x100, %ebx
+    vmmcall
+    done single_step
+
+    guest stamp
+    rdtsc
+    shl $32, %rdx
+    or %rdx, %rax
+    vmmcall
+    done stamp
+
+    .section .note.GNU-stack, "", @progbits
