@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/pc/machine.hpp"
+
+#include "base/gtest.hpp"
+#include <string>
+#include <vector>
+
+#include "vmm/pc/memory_map.hpp"
+
+namespace vmm {
+namespace {
+
+struct FakeConsole : ConsolePort {
+    bool room() override { return true; }
+    void put(char byte) override { text += byte; }
+    void wait() override {}
+    std::string text;
+};
+
+constexpr u32 x2apic_spurious = 0x80f, x2apic_eoi = 0x80b, x2apic_timer = 0x832, tsc_deadline = 0x6e0, pv_eoi = 0x4b564d04;
+
+struct World {
+    World() {
+        EXPECT_TRUE(machine.write_msr(x2apic_spurious, 0x1ff, 0));
+        machine.write_device(io_apic_at, 4, 0x18);
+        machine.write_device(io_apic_at + 0x10, 4, 0x34); // COM1: vector 0x34, edge
+    }
+    std::vector<u8> ram = std::vector<u8>(65536);
+    FakeConsole console;
+    Machine machine{GuestMemory(ram), console, {.tsc_khz = 1'000'000, .wall_clock_base = 0, .wall_clock_tsc = 0}, host_cpuid};
+};
+
+TEST(Machine, ComOneSpeaksToTheConsoleAndInterrupts) {
+    World world;
+    world.machine.write_port(com1_port, 1, 'A');
+    EXPECT_EQ(world.console.text, "A");
+    world.machine.write_port(com1_port + 1, 1, 2); // transmitter empty
+    world.machine.after_run(0);
+    EXPECT_EQ(world.machine.interrupt(), 0x34);
+    world.machine.taken(0x34);
+    EXPECT_FALSE(world.machine.interrupt());
+}
+
+TEST(Machine, PortsWithoutADeviceReadAllOnes) {
+    World world;
+    EXPECT_EQ(world.machine.read_port(0x71, 1), 0xffu);
+    EXPECT_EQ(world.machine.read_port(0xcfc, 4), 0xffffffffu);
+    world.machine.write_port(0xcf8, 4, 0x80000000);
+    EXPECT_EQ(world.machine.read_port(0xcf8, 2), 0xffffu);
+}
+
+TEST(Machine, SleepAndResetRegistersEndTheRun) {
+    World world;
+    world.machine.write_port(sleep_control_port, 1, sleep_type_off << 2); // not enabled
+    world.machine.write_port(sleep_control_port, 1, 0x20 | 3 << 2);       // another state
+    world.machine.write_port(reset_port, 1, 0x06);
+    EXPECT_EQ(world.machine.power(), Machine::Power::on);
+    world.machine.write_port(sleep_control_port, 1, 0x20 | sleep_type_off << 2);
+    EXPECT_EQ(world.machine.power(), Machine::Power::off);
+    world.machine.reset();
+    EXPECT_EQ(world.machine.power(), Machine::Power::on);
+    world.machine.write_port(reset_port, 1, reset_value);
+    EXPECT_EQ(world.machine.power(), Machine::Power::reset);
+}
+
+TEST(Machine, DeadlineTimerInterrupts) {
+    World world;
+    EXPECT_TRUE(world.machine.write_msr(x2apic_timer, 2 << 17 | 0xec, 0));
+    EXPECT_TRUE(world.machine.write_msr(tsc_deadline, 500, 0));
+    EXPECT_EQ(world.machine.next_timer(), 500u);
+    world.machine.after_run(499);
+    EXPECT_FALSE(world.machine.interrupt());
+    world.machine.after_run(500);
+    EXPECT_EQ(world.machine.interrupt(), 0xec);
+}
+
+// An interrupt is in service; whether the guest ends it through its flag.
+struct ParavirtualWorld : World {
+    ParavirtualWorld() {
+        EXPECT_TRUE(machine.write_msr(pv_eoi, 0x1000 | 1, 0));
+        EXPECT_TRUE(machine.write_msr(0x83f, 0x50, 0)); // to itself
+        machine.taken(0x50);
+    }
+};
+
+TEST(Machine, GuestEndsItsInterruptByClearingTheFlag) {
+    ParavirtualWorld world;
+    world.machine.before_run();
+    EXPECT_EQ(world.ram[0x1000], 1);
+    world.ram[0x1000] = 0;
+    world.machine.after_run(0);
+    EXPECT_TRUE(world.machine.write_msr(0x83f, 0x41, 0)); // of lower priority: deliverable only if the first has ended
+    EXPECT_EQ(world.machine.interrupt(), 0x41);
+}
+
+TEST(Machine, AFlagStillSetMeansThatTheInterruptIsStillInService) {
+    ParavirtualWorld world;
+    world.machine.before_run();
+    world.machine.after_run(0);
+    EXPECT_EQ(world.ram[0x1000], 0);
+    EXPECT_TRUE(world.machine.write_msr(0x83f, 0x41, 0));
+    EXPECT_FALSE(world.machine.interrupt());
+    world.machine.before_run(); // another waits: the guest must end this one with an exit
+    EXPECT_EQ(world.ram[0x1000], 0);
+    EXPECT_TRUE(world.machine.write_msr(x2apic_eoi, 0, 0));
+    EXPECT_EQ(world.machine.interrupt(), 0x41);
+}
+
+TEST(Machine, UnknownMsrsAreRefusedAndTheApicStaysWhereItIs) {
+    World world;
+    EXPECT_FALSE(world.machine.read_msr(0x12345, 0));
+    EXPECT_FALSE(world.machine.write_msr(0x12345, 0, 0));
+    u64 const base = world.machine.read_msr(0x1b, 0).value();
+    EXPECT_EQ(base, 0xfee00d00u);
+    EXPECT_TRUE(world.machine.write_msr(0x1b, base, 0));
+    EXPECT_FALSE(world.machine.write_msr(0x1b, 0xfee00000, 0));
+    EXPECT_FALSE(world.machine.write_msr(pv_eoi, 0x100000 | 1, 0)); // not in RAM
+}
+
+TEST(Machine, KnowsWhereItsDevicesAre) {
+    EXPECT_TRUE(Machine::has_device(io_apic_at));
+    EXPECT_FALSE(Machine::has_device(GuestPhys{0xfee00000}));
+    EXPECT_FALSE(Machine::has_device(GuestPhys{0xfec01000}));
+    World world;
+    world.machine.write_device(io_apic_at, 1, 1); // the index as a byte
+    EXPECT_EQ(world.machine.read_device(io_apic_at + 0x10, 4) >> 16, IoApic::pins - 1);
+}
+
+} // namespace
+} // namespace vmm
