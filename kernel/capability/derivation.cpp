@@ -113,7 +113,7 @@ void DerivationList::move(Cap const& cap, Slot& from, Slot& to) {
     from.next_ = 0;
 }
 
-void DerivationList::swap(Cap const& cap_of_one, Slot& one, Cap const& cap_of_other, Slot& other) {
+void DerivationList::swap(Cap cap_of_one, Slot& one, Cap cap_of_other, Slot& other) {
     if (one.empty()) {
         if (!other.empty()) move(cap_of_other, other, one);
         return;

@@ -28,8 +28,9 @@ struct DerivationList {
     static void insert_root(Cap const& cap, Slot& to);
     // `cap` (what `from` held, perhaps changed) goes to the empty `to`, with its place in the list.
     static void move(Cap const& cap, Slot& from, Slot& to);
-    // Both exchange capabilities and places; the capabilities may be changed on the way.
-    static void swap(Cap const& cap_of_one, Slot& one, Cap const& cap_of_other, Slot& other);
+    // Both exchange capabilities and places; the capabilities may be changed on the way. They come by value: a reference
+    // into one of the slots would change under the exchange.
+    static void swap(Cap cap_of_one, Slot& one, Cap cap_of_other, Slot& other);
     // Empties the slot.
     static void remove(Slot& slot);
 
