@@ -57,6 +57,14 @@ TEST(SlotAllocator, FindsARangeBetweenTakenSlots) {
     EXPECT_EQ(slots.free(), 4u);
 }
 
+TEST(SlotAllocator, AlignsARange) {
+    std::array<u64, 4> bitmap;
+    SlotAllocator slots(10, 200, bitmap);
+    EXPECT_EQ(slots.take_range(16, 16).value(), 16u);
+    EXPECT_EQ(slots.take().value(), 32u);
+    EXPECT_EQ(slots.take_range(16, 16).value(), 48u);
+}
+
 TEST(SlotAllocator, IgnoresSlotsThatAreNotItsOwn) {
     std::array<u64, 1> bitmap;
     SlotAllocator slots(10, 20, bitmap);

@@ -11,7 +11,7 @@ SlotAllocator::SlotAllocator(u64 first, u64 end, std::span<u64> bitmap)
     for (u64& word : bitmap_) word = 0;
 }
 
-Result<CPtr> SlotAllocator::take_range(u64 count) {
+Result<CPtr> SlotAllocator::take_range(u64 count, u64 alignment) {
     if (count == 0 || count > free_) return fail(Error::out_of(Shortage::slots));
     u64 run = 0;
     u64 index = next_;
@@ -26,7 +26,8 @@ Result<CPtr> SlotAllocator::take_range(u64 count) {
             index += 63;
             continue;
         }
-        run = is_taken(index) ? 0 : run + 1;
+        bool const may_start = run != 0 || (first_ + index) % alignment == 0;
+        run = is_taken(index) || !may_start ? 0 : run + 1;
         if (run < count) continue;
         u64 const start = index + 1 - count;
         for (u64 i = start; i <= index; ++i) bitmap_[i / 64] |= u64{1} << (i % 64);

@@ -20,8 +20,8 @@ public:
     SlotAllocator& operator=(SlotAllocator const&) = delete;
 
     Result<CPtr> take() { return take_range(1); }
-    // `count` consecutive slots; returns the first.
-    Result<CPtr> take_range(u64 count);
+    // `count` consecutive slots; returns the first, which is a multiple of `alignment`.
+    Result<CPtr> take_range(u64 count, u64 alignment = 1);
     void give_back(CPtr slot) { give_back_range(slot, 1); }
     void give_back_range(CPtr first, u64 count);
     u64 free() const { return free_; }

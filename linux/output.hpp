@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the program writes to file descriptors 1 and 2, for a component without a console: whole
+// lines go to root's log.
+#pragma once
+
+#include <span>
+
+#include "protocol/root.hpp"
+#include "user/text.hpp"
+
+namespace libos {
+
+// Sends one message of the library OS itself to root's log.
+void log(std::span<char const> text);
+template <unsigned Capacity> void log(user::Text<Capacity> const& text) {
+    log({text.c_str(), text.size()});
+}
+
+class LineBuffer {
+public:
+    void write(std::span<char const> text);
+    void flush();
+
+private:
+    char data_[protocol::max_log_bytes];
+    unsigned size_{};
+};
+
+} // namespace libos
