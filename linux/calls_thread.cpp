@@ -51,6 +51,7 @@ Outcome Process::make_thread(Thread& parent, CloneRequest const& request) {
     abi::UserContext registers = parent.upcall().saved;
     registers.rax = 0;
     registers.rsp = request.stack;
+    registers.gs_base = layout::thread_page(number);
     if ((request.flags & CLONE_SETTLS) != 0) registers.fs_base = request.tls;
     child.next = threads_;
     threads_ = &child;

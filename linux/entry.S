@@ -42,13 +42,10 @@ libos_upcall_entry:
     mov SAVED_RBX(%rbx), %rbx
     jmp *%rcx
 
-1:  mov %ss, %eax
-    push %rax
-    push SAVED_RSP(%rbx)
-    push SAVED_RFLAGS(%rbx)
-    mov %cs, %eax
-    push %rax
-    push SAVED_RIP(%rbx)
+    // All registers and flags, without touching the program's stack: rsp and rip come through GS, whose base is the thread's
+    // page. (iretq would do too, but QEMU 7.2 reads its frame as the kernel would and trips over SMAP.)
+1:  push SAVED_RFLAGS(%rbx)
+    popfq
     movq $0, BLOCK_ACTIVE(%rbx)
     mov SAVED_RAX(%rbx), %rax
     mov SAVED_RCX(%rbx), %rcx
@@ -65,7 +62,8 @@ libos_upcall_entry:
     mov SAVED_R14(%rbx), %r14
     mov SAVED_R15(%rbx), %r15
     mov SAVED_RBX(%rbx), %rbx
-    iretq
+    mov %gs:UPCALL_OFFSET + SAVED_RSP, %rsp
+    jmp *%gs:UPCALL_OFFSET + SAVED_RIP
 
 // libos_enter_program(rip, rsp): the program's first instruction. Linux promises rdx = 0: no function to call at exit.
     .globl libos_enter_program

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Offsets in abi::UpcallBlock for entry.S; upcall.cpp asserts them. */
+/* Offsets in a thread's page and in abi::UpcallBlock for entry.S; start.cpp asserts them. */
 #pragma once
 
+#define UPCALL_OFFSET 1024
 #define BLOCK_ACTIVE 0
 #define SAVED_RIP 40
 #define SAVED_RSP 48

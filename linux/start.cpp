@@ -6,6 +6,7 @@
 #include "linux/entry_offsets.h"
 #include "linux/process.hpp"
 
+static_assert(protocol::thread_page_upcall_offset == UPCALL_OFFSET);
 static_assert(offsetof(abi::UpcallBlock, active) == BLOCK_ACTIVE);
 static_assert(offsetof(abi::UpcallBlock, saved) == SAVED_RIP);
 static_assert(offsetof(abi::UserContext, rsp) == SAVED_RSP - SAVED_RIP);

@@ -34,6 +34,7 @@ inline constexpr u64 devices_address = 0x0000720000000000;      // R read-write,
 inline constexpr u64 gate_address = os_image;
 
 // Each thread has a 4 KiB page: the IPC buffer first, the UpcallBlock behind it, the rest is the library OS's own.
+// The library OS's return from an upcall finds it through GS: root starts the main thread with gs_base = thread_page_address.
 inline constexpr u64 thread_page_upcall_offset = 1024;
 inline constexpr u64 thread_page_private_offset = 2048;
 

@@ -203,6 +203,7 @@ Result<> Builder::start(u64 entry) {
     component_.events.poll(); // forget what was meant for the one before
     abi::UserContext const registers{.rip = entry, .rsp = os_stack_top, .rflags = 0x202, .rax = 0, .rbx = 0, .rcx = 0,
                                      .rdx = 0, .rsi = 0, .rdi = info_address, .rbp = 0, .r8 = 0, .r9 = 0, .r10 = 0,
-                                     .r11 = 0, .r12 = 0, .r13 = 0, .r14 = 0, .r15 = 0, .fs_base = 0, .gs_base = 0};
+                                     .r11 = 0, .r12 = 0, .r13 = 0, .r14 = 0, .r15 = 0, .fs_base = 0,
+                                     .gs_base = thread_page_address};
     return component_.tcb.write_registers(registers, true);
 }
