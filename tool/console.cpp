@@ -6,13 +6,14 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "tool/machine.hpp"
+#include "protocol/system.hpp"
 
 EndOfQemu end_of_qemu(Ended const& end) {
     if (end.signal != 0) return {true, fmt::format("QEMU was ended by signal {}", end.signal)};
     if (end.status == 127) return {true, "QEMU (qemu-system-x86_64) is not installed; run ./tessera setup"};
-    // The exit device makes (value << 1) | 1 of what root writes; 1 is also how QEMU reports bad options.
-    if (end.status > 1 && end.status % 2 == 1) return {false, "the system has stopped"};
+    // The exit device makes (value << 1) | 1 of what root writes.
+    if (end.status == (int{protocol::exit_clean} << 1 | 1)) return {false, "the system has stopped"};
+    if (end.status == (int{protocol::exit_failed} << 1 | 1)) return {true, "the system has stopped, and not all went well"};
     if (end.status == 0) return {false, "the machine was reset or switched off"};
     return {true, fmt::format("QEMU failed with exit status {}", end.status)};
 }

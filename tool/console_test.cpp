@@ -35,6 +35,7 @@ TEST(Console, TheTimeLimitNamesTheTextThatWasMissing) {
 
 TEST(Console, ASystemThatStopsFirstIsAFailure) {
     EXPECT_EQ(talk("echo so far; exit 33", {expect("ready")}), "the system has stopped before \"ready\" was seen");
+    EXPECT_EQ(talk("exit 35", {expect("ready")}), "the system has stopped, and not all went well before \"ready\" was seen");
     EXPECT_EQ(talk("exit 0", {expect("ready")}), "the machine was reset or switched off before \"ready\" was seen");
     EXPECT_EQ(talk("exit 1", {expect("ready")}), "QEMU failed with exit status 1 before \"ready\" was seen");
     EXPECT_EQ(talk("kill -9 $$", {expect("ready")}), "QEMU was ended by signal 9 before \"ready\" was seen");

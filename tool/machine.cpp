@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <fstream>
 
+#include "protocol/system.hpp"
+
 namespace {
 
 // Features that TCG lacks are switched off by name: it would drop them anyway, with a warning for each.
@@ -61,7 +63,7 @@ std::vector<std::string> qemu_command(Machine const& machine, std::filesystem::p
         "qemu-system-x86_64", "-machine", "pc", "-accel", kvm ? "kvm" : "tcg", "-cpu", cpu_option(machine.cpu, kvm),
         "-m", fmt::format("{}M", machine.memory >> 20), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
         "-serial", console == ConsoleTo::terminal ? "mon:stdio" : "stdio",
-        "-device", fmt::format("isa-debug-exit,iobase={:#x},iosize=0x04", exit_port),
+        "-device", fmt::format("isa-debug-exit,iobase={:#x},iosize=0x04", protocol::exit_port),
         "-kernel", kernel.string(), "-initrd", boot_module.string()};
     if (machine.instruction_count) {
         command.insert(command.end(), {"-icount", "shift=0,sleep=off", "-rtc", "clock=vm"});

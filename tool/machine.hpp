@@ -38,9 +38,6 @@ enum class ConsoleTo {
     pipes,    // standard input and output, every byte as it is
 };
 
-// Port on which root says that the system is over: QEMU ends with (value << 1) | 1.
-inline constexpr unsigned exit_port = 0xf4;
-
 std::vector<std::string> qemu_command(Machine const& machine, std::filesystem::path const& kernel,
                                       std::filesystem::path const& boot_module, ConsoleTo console);
 
