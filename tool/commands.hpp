@@ -35,3 +35,4 @@ Checked<int> run(RunOptions const& options);
 Checked<int> build(BuildOptions const& options);
 Checked<int> check(CheckOptions const& options);
 Checked<int> test(std::optional<std::string> const& name);
+Checked<int> bench(std::optional<std::string> const& name, bool json);

@@ -95,9 +95,13 @@ int run_program(int count, char** arguments) {
     check_command->add_option("SYSTEM", check_options.system, "manifest")->required()->option_text("SYSTEM.toml");
     check_machine.add_to(*check_command, false);
 
-    std::optional<std::string> test_name;
+    std::optional<std::string> test_name, bench_name;
+    bool json = false;
     auto* test_command = app.add_subcommand("test", "Run every test, or those whose name contains NAME");
     test_command->add_option("NAME", test_name, "part of a test's name")->option_text("[NAME]");
+    auto* bench_command = app.add_subcommand("bench", "Measure ratios against peers, all in one run");
+    bench_command->add_option("NAME", bench_name, "which one: boot")->option_text("[NAME]");
+    bench_command->add_flag("--json", json, "a list of rows {name, value, unit, peer, peer_value, ratio}");
 
     try {
         app.parse(count, arguments);
@@ -121,7 +125,8 @@ int run_program(int count, char** arguments) {
         check_options.machine = check_machine.options();
         return finish(check(check_options));
     }
-    return finish(test(test_name));
+    if (*test_command) return finish(test(test_name));
+    return finish(bench(bench_name, json));
 }
 
 } // namespace

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// `tessera bench`: which measurements there are, and how rows are printed.
+#include "tool/bench.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "tool/commands.hpp"
+
+double median(std::vector<double> values) {
+    std::ranges::sort(values);
+    auto const middle = values.size() / 2;
+    return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+std::string rows_as_text(std::vector<BenchRow> const& rows) {
+    std::string text = fmt::format("{:<32} {:>12} {:<8} {:>12} {:>7}  {}\n", "name", "value", "unit", "peer", "ratio", "peer's name");
+    for (auto const& row : rows) {
+        text += fmt::format("{:<32} {:>12.6g} {:<8}", row.name, row.value, row.unit);
+        if (!row.peer.empty()) text += fmt::format(" {:>12.6g} {:>7.2f}  {}", row.peer_value, row.value / row.peer_value, row.peer);
+        text += '\n';
+    }
+    return text;
+}
+
+std::string rows_as_json(std::vector<BenchRow> const& rows) {
+    auto list = nlohmann::ordered_json::array();
+    for (auto const& row : rows) {
+        nlohmann::ordered_json entry = {{"name", row.name}, {"value", row.value}, {"unit", row.unit},
+                                        {"peer", nullptr},  {"peer_value", nullptr}, {"ratio", nullptr}};
+        if (!row.peer.empty()) {
+            entry["peer"] = row.peer;
+            entry["peer_value"] = row.peer_value;
+            entry["ratio"] = row.value / row.peer_value;
+        }
+        list.push_back(std::move(entry));
+    }
+    return list.dump(2) + "\n";
+}
+
+Checked<int> bench(std::optional<std::string> const& name, bool json) {
+    if (name && *name != "boot") {
+        return fail(Problem({"bench", 0, ""}, {fmt::format("there is no measurement \"{}\"", *name), "choose one of: boot"}));
+    }
+    auto const rows = TRY(bench_boot(3));
+    fmt::print("{}", json ? rows_as_json(rows) : rows_as_text(rows));
+    return 0;
+}

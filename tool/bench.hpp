@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Measurements as rows: each a value and, where there is something to compare with, a peer measured in the same run.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tool/problem.hpp"
+
+struct BenchRow {
+    std::string name;
+    double value{};
+    std::string unit;
+    std::string peer; // empty: nothing to compare with
+    double peer_value{};
+};
+
+double median(std::vector<double> values); // of at least one
+std::string rows_as_text(std::vector<BenchRow> const& rows);
+std::string rows_as_json(std::vector<BenchRow> const& rows); // [{name, value, unit, peer, peer_value, ratio}], null where there is no peer
+
+// Booting a guest on Tessera and on plain QEMU, `runs` times each.
+Checked<std::vector<BenchRow>> bench_boot(unsigned runs);
+
+// What a monitor's report says: "NAME: exits: 12 cpuid, 345 ports, ...". By kind, in its order; empty when there is none.
+std::vector<std::pair<std::string, double>> parse_exits(std::string_view console, std::string_view vm);
