@@ -124,7 +124,7 @@ struct SetFlags {
         bool const disable = (flags & fpu_disabled) != 0;
         if (disable && !target.fpu_disabled) kernel.release_fpu(target, true);
         target.fpu_disabled = disable;
-        if (&target == &kernel.current()) kernel.load_fpu();
+        kernel.load_fpu(); // saving the target's state has enabled the FPU for whoever goes on
         return Reply{flags};
     }
 };
