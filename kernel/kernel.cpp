@@ -136,6 +136,8 @@ void Kernel::raise(Tcb& thread, Fault const& fault) {
 }
 
 Tcb& Kernel::finish() {
+    // Whoever is chosen anew gets the VSpace it has now, also the thread that ran: ABI 7.1, Configure.
+    if (scheduler.choosing()) reload_address_space();
     Tcb& next = scheduler.decide(current(), cpu_->idle);
     if (next.state == ThreadState::restart) {
         next.context.next_ip = next.registers().rip;
