@@ -62,9 +62,9 @@ void invalidate(Asid asid) {
     if (asid == loaded_asid) {
         u64 const pcid = ids_enabled ? cr3::Pcid::make(asid.value) : 0;
         processor::write_cr3(loaded_root.value | pcid);
-    } else if (ids_enabled) {
-        stale.insert(asid);
     }
+    // Also when it is loaded: if its root goes away, the processor may look into the old one until another is loaded.
+    if (ids_enabled) stale.insert(asid);
 }
 
 } // namespace machine
