@@ -42,6 +42,7 @@ using NoExecuteEnable = Bits<11>;
 
 namespace msr {
 inline constexpr u32 apic_base = 0x1b;
+inline constexpr u32 sysenter_cs = 0x174;
 inline constexpr u32 pat = 0x277;
 inline constexpr u32 efer = 0xc0000080;
 inline constexpr u32 star = 0xc0000081;

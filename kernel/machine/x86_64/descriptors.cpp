@@ -108,6 +108,7 @@ void enable_syscall() {
     processor::write_msr(msr::lstar, reinterpret_cast<u64>(&syscall_entry));
     processor::write_msr(msr::syscall_flag_mask, flag_mask);
     processor::write_msr(msr::efer, processor::read_msr(msr::efer) | efer::SystemCall::mask);
+    processor::write_msr(msr::sysenter_cs, 0); // SYSENTER faults in user mode, whatever the firmware left there
 }
 
 } // namespace machine
