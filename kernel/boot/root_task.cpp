@@ -235,14 +235,6 @@ std::expected<Places, BootError> find_places(Environment const& environment, u64
     return places;
 }
 
-TakenRanges sorted(MemoryRange one, MemoryRange two, MemoryRange three) {
-    TakenRanges ranges;
-    ranges.push(one);
-    ranges.push(two);
-    ranges.push(three);
-    return ranges;
-}
-
 } // namespace
 
 std::expected<Tcb*, BootError> boot_root_task(Kernel& kernel, Environment const& environment) {
@@ -262,8 +254,11 @@ std::expected<Tcb*, BootError> boot_root_task(Kernel& kernel, Environment const&
     UntypedList untyped;
     list_device_memory(environment, untyped);
     cut_into_pieces(environment.boot_only, false, untyped);
-    list_ram(environment,
-             sorted(environment.kernel_image, {places.image, places.image + size}, memory.taken()), untyped);
+    TakenRanges taken;
+    taken.push(environment.kernel_image);
+    taken.push({places.image, places.image + size});
+    taken.push(memory.taken());
+    list_ram(environment, taken, untyped);
     builder.give_untyped(untyped);
     return thread;
 }

@@ -19,9 +19,8 @@ void cut_into_pieces(MemoryRange range, bool device, UntypedList& list) {
 
 namespace {
 
-// Visits what lies in [start, end) outside the ranges of both lists, which are ascending after sorting here.
-template <class Visit>
-void for_each_gap(u64 start, u64 end, FixedVector<MemoryRange, 32>& used, Visit visit) {
+// Visits what lies in [start, end) outside the ranges of `used`, ascending; sorts `used` for that.
+template <class Used, class Visit> void for_each_gap(u64 start, u64 end, Used& used, Visit visit) {
     for (std::size_t i = 1; i < used.size(); ++i) // few: insertion sort
         for (std::size_t j = i; j > 0 && used[j].start < used[j - 1].start; --j) std::swap(used[j], used[j - 1]);
     u64 at = start;
@@ -36,7 +35,8 @@ void for_each_gap(u64 start, u64 end, FixedVector<MemoryRange, 32>& used, Visit 
 } // namespace
 
 void list_device_memory(Environment const& environment, UntypedList& list) {
-    FixedVector<MemoryRange, 32> used;
+    FixedVector<MemoryRange, 33> used;
+    used.push(environment.kernel_image); // also if the loader does not call it RAM
     for (MemoryRange const& range : environment.ram) used.push(range);
     for (MemoryRange const& range : environment.kernel_devices) used.push(range);
     for_each_gap(0, u64{1} << abi::size_bits::max_untyped, used,
@@ -45,8 +45,7 @@ void list_device_memory(Environment const& environment, UntypedList& list) {
 
 void list_ram(Environment const& environment, TakenRanges const& taken, UntypedList& list) {
     for (MemoryRange const& ram : environment.ram) {
-        FixedVector<MemoryRange, 32> used;
-        for (MemoryRange const& range : taken) used.push(range);
+        TakenRanges used = taken;
         for_each_gap(ram.start.value, ram.end.value, used,
                      [&](MemoryRange gap) { cut_into_pieces(gap, false, list); });
     }

@@ -20,6 +20,6 @@ void cut_into_pieces(MemoryRange range, bool device, UntypedList& list);
 // All device memory below 2^47: every gap between RAM and the kernel's own devices, ascending.
 void list_device_memory(Environment const& environment, UntypedList& list);
 
-// RAM without `taken` (ascending, not overlapping), ascending.
+// RAM without `taken`, ascending.
 using TakenRanges = FixedVector<MemoryRange, 4>;
 void list_ram(Environment const& environment, TakenRanges const& taken, UntypedList& list);
