@@ -2,6 +2,7 @@
 #include "user/slot_allocator.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace user {
 
@@ -9,6 +10,17 @@ SlotAllocator::SlotAllocator(u64 first, u64 end, std::span<u64> bitmap)
     : first_(first), count_(std::min<u64>(end > first ? end - first : 0, bitmap.size() * 64)),
       free_(count_), bitmap_(bitmap) {
     for (u64& word : bitmap_) word = 0;
+}
+
+Result<CPtr> SlotAllocator::take() {
+    if (free_ == 0) return fail(Error::out_of(Shortage::slots));
+    u64 word = lowest_ / 64;
+    while (bitmap_[word] == ~u64{0}) ++word;
+    u64 const index = word * 64 + static_cast<u64>(std::countr_one(bitmap_[word]));
+    bitmap_[word] |= u64{1} << (index % 64);
+    --free_;
+    lowest_ = index + 1;
+    return first_ + index;
 }
 
 Result<CPtr> SlotAllocator::take_range(u64 count, u64 alignment) {
@@ -43,6 +55,7 @@ void SlotAllocator::give_back_range(CPtr first, u64 count) {
         if (i >= count_ || !is_taken(i)) continue; // not ours
         bitmap_[i / 64] &= ~(u64{1} << (i % 64));
         ++free_;
+        lowest_ = std::min(lowest_, i);
     }
 }
 

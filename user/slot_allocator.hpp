@@ -19,7 +19,8 @@ public:
     SlotAllocator(SlotAllocator const&) = delete;
     SlotAllocator& operator=(SlotAllocator const&) = delete;
 
-    Result<CPtr> take() { return take_range(1); }
+    // The lowest one: single slots stay together, which leaves room for ranges.
+    Result<CPtr> take();
     // `count` consecutive slots; returns the first, which is a multiple of `alignment`.
     Result<CPtr> take_range(u64 count, u64 alignment = 1);
     void give_back(CPtr slot) { give_back_range(slot, 1); }
@@ -32,7 +33,8 @@ private:
     u64 first_;
     u64 count_;
     u64 free_;
-    u64 next_{};            // where the search starts; everything before it may be free too
+    u64 lowest_{};          // everything before it is taken
+    u64 next_{};            // where the search for a range starts
     std::span<u64> bitmap_; // 1: taken
 };
 
