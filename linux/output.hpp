@@ -10,10 +10,12 @@
 
 namespace libos {
 
-// Sends one message of the library OS itself to root's log.
+// Sends text to root's log; a line ends with '\n'.
 void log(std::span<char const> text);
-template <unsigned Capacity> void log(user::Text<Capacity> const& text) {
-    log({text.c_str(), text.size()});
+// One line of the library OS itself.
+template <unsigned Capacity> void log(user::Text<Capacity> line) {
+    line.add('\n');
+    log({line.c_str(), line.size()});
 }
 
 class LineBuffer {
