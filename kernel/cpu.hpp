@@ -10,6 +10,7 @@ struct Cpu {
     Tcb* fpu_owner{};       // whose FPU state the processor holds; null: nobody's
     bool guest_ran{};       // the FPU's state is a guest's that is saved already: the current thread's must be loaded
     PhysAddr loaded_root{}; // address space in CR3; 0: unknown
+    bool tick_runs{true};   // the 2 ms tick; it stops while nobody shares the processor with the current thread
     bool address_space_stale{}; // an address space changed under the current thread: load it anew
 
     Cpu() {

@@ -111,6 +111,13 @@ void Kernel::on_tick() {
         scheduler.current_domain = domain_schedule.current_domain();
         scheduler.choose_new();
     }
+    // Time slices mean nothing to a thread without a peer. finish() starts the tick again as soon as there is one.
+    if (abi::domains == 1 && !scheduler.has_peer(thread)) run_tick(false);
+}
+
+void Kernel::run_tick(bool on) {
+    cpu_->tick_runs = on;
+    machine::run_tick(on);
 }
 
 bool Kernel::preempted() {
@@ -144,6 +151,7 @@ Tcb& Kernel::finish() {
         next.state = ThreadState::running;
     }
     if (next.state == ThreadState::running_vm) prepare_guest(next);
+    if (!cpu_->tick_runs && scheduler.has_peer(next)) run_tick(true);
     if (&next != cpu_->current) {
         switch_to(next);
         return next;

@@ -65,6 +65,7 @@ private:
     void on_syscall();
     void on_interrupt(u8 vector);
     void on_tick();
+    void run_tick(bool on);
     Tcb& finish();
     void switch_to(Tcb& thread);
     void load_address_space(Tcb& thread);

@@ -49,6 +49,7 @@ unsigned io_apic_pins(unsigned io_apic);
 void route_io_apic(unsigned io_apic, unsigned pin, bool level, bool active_low, u8 vector); // to this processor; unmasked at once
 void mask_io_apic(unsigned io_apic, unsigned pin, bool masked); // masking and unmasking keep the route
 void end_of_interrupt();  // once for each InterruptEvent; a level-triggered line must be masked or served before
+void run_tick(bool on);   // it runs at start; on: the next one comes a whole period later
 bool interrupt_pending(); // one waits that the kernel would get next: for preemption points
 Ticks now();
 

@@ -31,6 +31,9 @@ public:
     // Forgets a candidate that was stopped before the entry ended.
     void forget(Tcb& thread);
 
+    // Waits another thread for the same share of the processor?
+    bool has_peer(Tcb const& thread) const { return !ready_[thread.domain][thread.priority].empty(); }
+
     // Every thread in a ready queue, for debug output.
     template <class Visit> void for_each_ready(Visit visit) const {
         for (auto const& domain : ready_)

@@ -93,6 +93,7 @@ void mask_io_apic(unsigned io_apic, unsigned pin, bool masked) {
     line->second.masked = masked;
 }
 void end_of_interrupt() { ++host().ends_of_interrupt; }
+void run_tick(bool on) { host().tick_runs = on; }
 bool interrupt_pending() { return host().interrupt_pending; }
 GuestSupport const& guest_support() { return host().guests; }
 Ticks now() { return host().clock; }

@@ -55,6 +55,7 @@ public:
     std::map<std::pair<unsigned, unsigned>, Line> lines; // by I/O APIC and pin
     std::string console;
     unsigned ends_of_interrupt{};
+    bool tick_runs{true};
     u64 fs_base{}, gs_base{};
     bool fpu_enabled{};
 

@@ -22,6 +22,7 @@ using Page = Bits<51, 12>;
 } // namespace base_register
 
 constinit u64 base = 0;
+constinit u32 counts_per_tick = 0;
 
 u32 read(u32 offset) { return *reinterpret_cast<u32 volatile*>(base + offset); }
 void write(u32 offset, u32 value) { *reinterpret_cast<u32 volatile*>(base + offset) = value; }
@@ -72,7 +73,10 @@ u32 timer_counts_elapsed() { return 0xffffffff - read(current_count); }
 void start_tick(u32 counts) {
     write(divide, divide_by_1);
     write(timer, periodic | timer_vector);
+    counts_per_tick = counts;
     write(initial_count, counts);
 }
+
+void run_tick(bool on) { write(initial_count, on ? counts_per_tick : 0); } // 0 stops the timer
 
 } // namespace machine
