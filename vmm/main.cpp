@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// The monitor as a component: one for each virtual machine, with no authority but its grants.
+#include "vmm/component_host.hpp"
+#include "vmm/engine/nested/guest_ram.hpp"
+#include "vmm/engine/nested/nested_engine.hpp"
+#include "vmm/monitor.hpp"
+#include "vmm/options.hpp"
+
+namespace {
+
+using protocol::GrantInfo;
+using protocol::GrantKind;
+
+// Ends the component with one line.
+struct Failure {
+    std::string text;
+};
+
+std::expected<GrantInfo const*, Failure> grant(char const* name, GrantKind kind) {
+    GrantInfo const* const found = user::component::find_grant(name);
+    if (found && found->kind == kind) return found;
+    return fail(Failure{std::string("the grant `") + name + "` is missing or of another kind; give it in the manifest"});
+}
+
+std::span<u8 const> file(GrantInfo const& grant) {
+    return {reinterpret_cast<u8 const*>(grant.address), grant.second};
+}
+
+std::expected<int, Failure> run(vmm::Options const& options, vmm::ComponentHost& host) {
+    auto const* const guest = TRY(grant("guest", GrantKind::guest));
+    auto const* const kernel_file = TRY(grant("kernel", GrantKind::file));
+    auto const* const initramfs_file = user::component::find_grant("initramfs");
+    auto const kernel = vmm::BzImage::check(file(*kernel_file));
+    if (!kernel) return fail(Failure{"the kernel " + kernel.error().text});
+
+    auto const ram = vmm::map_guest_ram(*guest);
+    if (!ram) return fail(Failure{ram.error().text});
+    auto engine = vmm::NestedEngine::make(user::Vcpu{guest->first_slot}, user::NestedRoot{guest->first_slot + 1},
+                                          user::component::main_thread(), user::component::events());
+    if (!engine) return fail(Failure{std::string("cannot set up the virtual CPU: ") + engine.error().text().c_str()});
+
+    auto const& info = user::component::info();
+    vmm::Monitor monitor(
+        {options.name, options.command_line, options.report_at, *kernel,
+         initramfs_file ? file(*initramfs_file) : std::span<u8 const>{}},
+        vmm::GuestMemory(*ram), *engine, host, {info.tsc_khz, info.wall_clock_base, info.wall_clock_tsc}, vmm::host_cpuid);
+    return monitor.run();
+}
+
+} // namespace
+
+int main(int count, char** arguments) {
+    auto const console = grant("console", GrantKind::console);
+    auto const timer = grant("timer", GrantKind::timer);
+    if (!console || !timer) return 2; // nobody to tell
+    vmm::ComponentHost host(**console, **timer);
+    auto const options = vmm::parse_options({arguments, static_cast<std::size_t>(count)});
+    std::string const name = options ? options->name : "vmm";
+    auto const status = options ? run(*options, host) : fail(Failure{options.error()});
+    if (status) return *status;
+    host.say(name + ": " + status.error().text);
+    return 1;
+}
