@@ -12,7 +12,9 @@ void Multiplexer::add(std::string_view name, protocol::ConsolePage& page, bool a
 void Multiplexer::pump(u64 now) {
     deadline_.reset();
     report_lost_input();
-    for (unsigned idle = 0; idle < count_ && room() >= turn + line_room;) {
+    // No more than the port will soon want: what is in the stream is lost when the console crashes, what is in the clients'
+    // queues is not.
+    for (unsigned idle = 0; idle < count_ && written_ - read_ < enough && room() >= turn + line_room;) {
         unsigned const client = turn_of_;
         turn_of_ = (turn_of_ + 1) % count_;
         idle = take_turn(client, now) ? 0 : idle + 1;

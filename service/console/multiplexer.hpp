@@ -57,6 +57,7 @@ private:
     static constexpr u32 turn = 512; // bytes a client may print before the next one's turn
     static constexpr u32 max_line = 256;
     static constexpr u32 stream_size = 4096;
+    static constexpr u32 enough = 64; // bytes in the stream: none more are taken
     // What one line can take: its text, the name, two line ends.
     static constexpr u32 line_room = max_line + protocol::name_size + 8;
 

@@ -20,8 +20,6 @@ struct InterruptIdentification : Register<u8, 2> {
 };
 struct FifoControl : Register<u8, 2> {
     using Enable = Bits<0>;
-    using ClearReceiver = Bits<1>;
-    using ClearTransmitter = Bits<2>;
 };
 struct LineControl : Register<u8, 3> {
     using WordLength = Bits<1, 0>; // 3: eight bits
@@ -49,7 +47,8 @@ class Uart {
 public:
     explicit Uart(Bus& bus) : bus_(bus) {}
 
-    // 115200 baud, 8 data bits, no parity, FIFOs on and empty, interrupt for each byte received.
+    // 115200 baud, 8 data bits, no parity, FIFOs on, interrupt for each byte received. What is in the FIFOs stays: a driver
+    // that was started again finds there what came meanwhile.
     void start() {
         using namespace uart;
         bus_.write(InterruptEnable{}, 0);
@@ -57,8 +56,7 @@ public:
         bus_.write(DivisorLow{}, 1);
         bus_.write(DivisorHigh{}, 0);
         bus_.write(LineControl{}, byte(LineControl::WordLength::make(3)));
-        bus_.write(FifoControl{}, byte(FifoControl::Enable::mask | FifoControl::ClearReceiver::mask |
-                                       FifoControl::ClearTransmitter::mask));
+        bus_.write(FifoControl{}, byte(FifoControl::Enable::mask));
         bus_.write(ModemControl{}, byte(ModemControl::DataTerminalReady::mask | ModemControl::RequestToSend::mask |
                                         ModemControl::Out2::mask));
         enable(false);
