@@ -6,12 +6,12 @@
 
 #include "base/overload.hpp"
 #include "protocol/timer.hpp"
-#include "service/bus.hpp"
 #include "service/console/keyboard.hpp"
 #include "service/console/multiplexer.hpp"
 #include "service/console/uart.hpp"
 #include "user/component/component.hpp"
 #include "user/irq.hpp"
+#include "user/registers.hpp"
 
 namespace {
 

@@ -3,12 +3,12 @@
 // Grants: serve_timer, the interrupt, and the HPET's page (device memory) or the PIT's ports, or both.
 #include <cstdio>
 
-#include "service/bus.hpp"
 #include "service/timer/hpet.hpp"
 #include "service/timer/pit.hpp"
 #include "service/timer/server.hpp"
 #include "user/component/component.hpp"
 #include "user/irq.hpp"
+#include "user/registers.hpp"
 
 namespace {
 

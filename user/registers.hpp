@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a driver reaches the registers of its device: the two kinds of bus behind base/register.hpp's RegisterBus.
+// How a driver reaches the registers of its device: the two kinds of bus behind RegisterBus (base/register.hpp).
 #pragma once
 
 #include "base/register.hpp"
