@@ -3,6 +3,7 @@
 // named /files/NAME.
 #include <asm/ioctls.h>
 #include <asm/stat.h>
+#include <asm/termbits.h>
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 
@@ -17,6 +18,7 @@ namespace {
 
 constexpr u64 at_empty_path = 0x1000; // AT_EMPTY_PATH
 constexpr std::string_view files_directory = "/files/";
+constexpr u64 may_write = 2; // W_OK
 constexpr u64 largest_path = 256;
 constexpr u64 largest_vector = 1024;
 
@@ -107,10 +109,16 @@ std::expected<u64, Errno> Process::read_bytes(Thread& thread, u64 descriptor, u6
 std::expected<u64, Errno> Process::read_console(Thread& thread, u64 address, u64 size) {
     if (!console_ || size == 0) return 0; // end of file
     auto& page = *reinterpret_cast<protocol::ConsolePage*>(console_->address);
-    while (page.input.used() == 0) wait_for_console(thread);
-    TRY(space_.touch_range(address, std::min<u64>(size, page.input.used()), true));
-    return page.input.read(
-        {reinterpret_cast<char*>(address), std::min<u64>(size, page.input.used())});
+    for (terminal_.take_input(page); !terminal_.ready(); terminal_.take_input(page)) {
+        user::signal(console_->first_slot); // for the echo
+        wait_for_console(thread);
+    }
+    user::signal(console_->first_slot);
+    size = std::min<u64>(size, terminal_.size());
+    TRY(space_.touch_range(address, size, true));
+    auto const line = terminal_.read(size);
+    std::copy(line.begin(), line.end(), reinterpret_cast<char*>(address));
+    return line.size();
 }
 
 Outcome Process::pread64(Thread&, Arguments const& arguments) {
@@ -129,29 +137,33 @@ Outcome Process::open(Thread& thread, Arguments const& arguments) {
     return openat(thread, {{static_cast<u64>(AT_FDCWD), arguments.a[0], arguments.a[1]}});
 }
 
-Outcome Process::openat(Thread&, Arguments const& arguments) {
+// The granted file that a path in the program's memory names.
+std::expected<protocol::GrantInfo const*, Errno> Process::find_file(u64 address) {
     char path[largest_path];
     for (u64 i = 0;; ++i) {
         if (i == sizeof path) return fail_with(ENAMETOOLONG);
-        path[i] = TRY(fetch<char>(arguments.a[1] + i));
+        path[i] = TRY(fetch<char>(address + i));
         if (path[i] == 0) break;
     }
     std::string_view const name(path);
-    if (!name.starts_with(files_directory)) return fail_with(ENOENT);
-    if ((arguments.a[2] & O_ACCMODE) != O_RDONLY) return fail_with(EROFS);
-    for (u32 i = 0; i < info_.grant_count; ++i) {
+    for (u32 i = 0; i < info_.grant_count && name.starts_with(files_directory); ++i) {
         protocol::GrantInfo const& grant = info_.grants[i];
-        if (grant.kind != protocol::GrantKind::file ||
-            name.substr(files_directory.size()) != grant.name)
-            continue;
-        for (u64 descriptor = first_file; descriptor < max_files; ++descriptor) {
-            if (files_[descriptor].grant) continue;
-            files_[descriptor] = {&grant, 0};
-            return descriptor;
-        }
-        return fail_with(EMFILE);
+        if (grant.kind == protocol::GrantKind::file &&
+            name.substr(files_directory.size()) == grant.name)
+            return &grant;
     }
     return fail_with(ENOENT);
+}
+
+Outcome Process::openat(Thread&, Arguments const& arguments) {
+    protocol::GrantInfo const* const grant = TRY(find_file(arguments.a[1]));
+    if ((arguments.a[2] & O_ACCMODE) != O_RDONLY) return fail_with(EROFS);
+    for (u64 descriptor = first_file; descriptor < max_files; ++descriptor) {
+        if (files_[descriptor].grant) continue;
+        files_[descriptor] = {grant, 0};
+        return descriptor;
+    }
+    return fail_with(EMFILE);
 }
 
 Outcome Process::close(Thread&, Arguments const& arguments) {
@@ -163,29 +175,54 @@ Outcome Process::close(Thread&, Arguments const& arguments) {
 }
 
 Outcome Process::fstat(Thread&, Arguments const& arguments) {
-    TRY(store_status(arguments.a[1], arguments.a[0]));
+    OpenFile const* const open = file(arguments.a[0]);
+    if (!open && arguments.a[0] >= first_file) return fail_with(EBADF);
+    TRY(store_status(arguments.a[1], open ? open->grant : nullptr));
     return 0;
 }
 
-Outcome Process::newfstatat(Thread&, Arguments const& arguments) {
-    if ((arguments.a[3] & at_empty_path) == 0) return fail_with(ENOENT);
-    TRY(store_status(arguments.a[2], arguments.a[0]));
+Outcome Process::stat(Thread&, Arguments const& arguments) {
+    protocol::GrantInfo const* const grant = TRY(find_file(arguments.a[0]));
+    TRY(store_status(arguments.a[1], grant));
     return 0;
 }
 
-Done Process::store_status(u64 address, u64 descriptor) {
-    OpenFile const* const open = file(descriptor);
-    if (!open && descriptor >= first_file) return fail_with(EBADF);
+Outcome Process::newfstatat(Thread& thread, Arguments const& arguments) {
+    if ((arguments.a[3] & at_empty_path) != 0)
+        return fstat(thread, {{arguments.a[0], arguments.a[2]}});
+    return stat(thread, {{arguments.a[1], arguments.a[2]}});
+}
+
+Outcome Process::access(Thread&, Arguments const& arguments) {
+    TRY(find_file(arguments.a[0]));
+    return (arguments.a[1] & may_write) != 0 ? fail_with(EROFS) : Outcome(0);
+}
+
+Outcome Process::faccessat(Thread& thread, Arguments const& arguments) {
+    return access(thread, {{arguments.a[1], arguments.a[2]}});
+}
+
+// The program is always in "/", which has nothing but the granted files.
+Outcome Process::getcwd(Thread&, Arguments const& arguments) {
+    constexpr char root[2] = {'/', 0};
+    if (arguments.a[1] < sizeof root) return fail_with(ERANGE);
+    TRY(store(arguments.a[0], root));
+    return sizeof root;
+}
+
+// grant: a file; null: the terminal, which standard input and output say they are, so that programs
+// write line by line.
+Done Process::store_status(u64 address, protocol::GrantInfo const* grant) {
     struct stat status {};
     status.st_nlink = 1;
     status.st_blksize = layout::page_size;
-    status.st_mode = open ? S_IFREG | 0444 : S_IFCHR | 0620;
-    status.st_ino = descriptor + 1;
-    if (open) {
-        status.st_size = static_cast<long>(open->grant->second);
-        status.st_blocks = static_cast<long>((open->grant->second + 511) / 512);
+    status.st_mode = grant ? S_IFREG | 0444 : S_IFCHR | 0620;
+    if (grant) {
+        status.st_ino = static_cast<u64>(grant - info_.grants) + first_file;
+        status.st_size = static_cast<long>(grant->second);
+        status.st_blocks = static_cast<long>((grant->second + 511) / 512);
     } else {
-        status.st_rdev = 0x8800; // pts/0: a terminal, so that programs write line by line
+        status.st_rdev = 0x8800; // pts/0
     }
     return store(address, status);
 }
@@ -204,10 +241,14 @@ Outcome Process::lseek(Thread&, Arguments const& arguments) {
 Outcome Process::ioctl(Thread&, Arguments const& arguments) {
     if (arguments.a[0] >= first_file && !file(arguments.a[0])) return fail_with(EBADF);
     if (arguments.a[0] >= first_file || arguments.a[1] != TCGETS) return fail_with(ENOTTY);
-    constexpr u64 termios_size =
-        36; // of the kernel's structure; all zero says: a terminal, nothing special
-    TRY(space_.touch_range(arguments.a[2], termios_size, true));
-    std::memset(reinterpret_cast<void*>(arguments.a[2]), 0, termios_size);
+    // The kernel's termios: input, output, control and local modes as a Linux console has them
+    // (terminal.hpp).
+    struct {
+        u32 input = ICRNL, output = OPOST | ONLCR, control = B38400 | CS8 | CREAD,
+            local = ICANON | ECHO | ECHOE;
+        u8 rest[20]{};
+    } const modes;
+    TRY(store(arguments.a[2], modes));
     return 0;
 }
 

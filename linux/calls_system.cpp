@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a program asks about the system it runs on.
+#include <linux/prctl.h>
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
@@ -79,6 +80,12 @@ Outcome Process::prlimit64(Thread&, Arguments const& arguments) {
 
 Outcome Process::getrlimit(Thread& thread, Arguments const& arguments) {
     return prlimit64(thread, {{0, arguments.a[0], 0, arguments.a[1]}});
+}
+
+Outcome Process::prctl(Thread&, Arguments const& arguments) {
+    return arguments.a[0] == PR_SET_NAME
+               ? Outcome(0)
+               : fail_with(EINVAL); // names are for debuggers: nobody asks
 }
 
 // Handlers and masks are accepted; no signal is ever delivered. The old ones are told as the

@@ -11,8 +11,8 @@
 #include "linux/elf.hpp"
 #include "linux/lock.hpp"
 #include "linux/output.hpp"
+#include "linux/terminal.hpp"
 #include "linux/thread.hpp"
-#include "protocol/console.hpp"
 
 namespace libos {
 
@@ -39,6 +39,10 @@ public:
     Outcome openat(Thread&, Arguments const&);
     Outcome close(Thread&, Arguments const&);
     Outcome fstat(Thread&, Arguments const&);
+    Outcome stat(Thread&, Arguments const&);
+    Outcome access(Thread&, Arguments const&);
+    Outcome faccessat(Thread&, Arguments const&);
+    Outcome getcwd(Thread&, Arguments const&);
     Outcome newfstatat(Thread&, Arguments const&);
     Outcome lseek(Thread&, Arguments const&);
     Outcome ioctl(Thread&, Arguments const&);
@@ -83,6 +87,7 @@ public:
     Outcome sysinfo(Thread&, Arguments const&);
     Outcome prlimit64(Thread&, Arguments const&);
     Outcome getrlimit(Thread&, Arguments const&);
+    Outcome prctl(Thread&, Arguments const&);
     Outcome rt_sigaction(Thread&, Arguments const&);
     Outcome rt_sigprocmask(Thread&, Arguments const&);
     Outcome sigaltstack(Thread&, Arguments const&);
@@ -141,7 +146,8 @@ private:
     std::expected<u64, Errno> read_bytes(Thread& thread, u64 descriptor, u64 address, u64 size);
     std::expected<u64, Errno> read_console(Thread& thread, u64 address, u64 size);
     Done write_console(Thread& thread, u64 address, u64 size);
-    Done store_status(u64 address, u64 descriptor);
+    Done store_status(u64 address, protocol::GrantInfo const* grant);
+    std::expected<protocol::GrantInfo const*, Errno> find_file(u64 path);
     protocol::GrantInfo const* grant(protocol::GrantKind kind) const;
 
     protocol::ComponentInfo const& info_;
@@ -159,6 +165,7 @@ private:
     protocol::GrantInfo const* console_;
     protocol::GrantInfo const* timer_;
     LineBuffer lines_[2]; // standard output and error, without a console
+    Terminal terminal_;
     OpenFile files_[max_files]{};
     Thread* console_leader_{}; // waits for `events` on behalf of all that wait for the console
     Thread* console_waiters_{};
