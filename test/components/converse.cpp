@@ -11,5 +11,5 @@ int main() {
     std::string line;
     while (std::getline(std::cin, line) && line != "end")
         std::cout << line.size() << " characters: " << line << std::endl;
-    std::cout << "echo: goodbye" << std::endl;
+    std::cout << "converse: goodbye" << std::endl;
 }
