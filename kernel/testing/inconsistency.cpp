@@ -6,6 +6,7 @@
 
 #include "kernel/capability/derivation.hpp"
 #include "kernel/capability/extent.hpp"
+#include "kernel/device/vcpu.hpp"
 #include "kernel/memory/address_space.hpp"
 #include "kernel/testing/test_kernel.hpp"
 
@@ -96,6 +97,7 @@ private:
         case CapType::endpoint: add_once(endpoints_, cap.get<EndpointCap>().object); break;
         case CapType::notification: add_once(notifications_, cap.get<NotificationCap>().object); break;
         case CapType::frame: frames_.push_back(cap.get<FrameCap>()); break;
+        case CapType::vcpu: add_once(vcpus_, cap.get<VcpuCap>().object); break;
         default: break;
         }
     }
@@ -157,8 +159,12 @@ private:
             require(!tcb->fault || answers, "a thread that waits for no handler has a fault");
             require(!tcb->bound_notification || tcb->bound_notification->bound() == tcb, "a notification is bound one way");
             require(!tcb->bound_notification || contains(notifications_, tcb->bound_notification), "bound to a dead notification");
+            require(!tcb->vcpu || (contains(vcpus_, tcb->vcpu) && tcb->vcpu->thread() == tcb), "a Vcpu is bound one way");
+            require(tcb->vcpu || tcb->state != ThreadState::running_vm, "a thread without a Vcpu is in VMEnter");
             check_slots_of(*tcb);
         }
+        for (Vcpu const* const vcpu : vcpus_)
+            require(!vcpu->thread() || (contains(tcbs_, vcpu->thread()) && vcpu->thread()->vcpu == vcpu), "a dead thread's Vcpu");
     }
     void check_blocking(Tcb& tcb) const {
         switch (tcb.state) {
@@ -250,10 +256,13 @@ private:
                 Asid const asid{static_cast<u16>(i * abi::asids_per_pool + j)};
                 PageTable* const root = pool->roots[j];
                 bool const nested = has([&](Cap const& cap) { return is_table<EptPml4Cap>(cap, root, asid, 0); });
-                if (nested) continue;
+                if (nested) {
+                    walk(*root, asid, level_shift::pml4, 0, MappedIn::nested);
+                    continue;
+                }
                 require(has([&](Cap const& cap) { return is_table<Pml4Cap>(cap, root, asid, 0); }), "an ASID without a PML4");
                 require(root->entries[511] == HostMachine::kernel_entry, "a PML4 without the kernel part");
-                walk(*root, asid, level_shift::pml4, 0);
+                walk(*root, asid, level_shift::pml4, 0, MappedIn::address_space);
             }
         }
     }
@@ -264,31 +273,36 @@ private:
     template <class Test> bool has(Test test) const {
         return std::any_of(slots_.begin(), slots_.end(), [&](Slot const* slot) { return test(slot->cap()); });
     }
-    void walk(PageTable const& table, Asid asid, unsigned shift, u64 start) const {
-        unsigned const entries = shift == level_shift::pml4 ? page_table_entries / 2 : page_table_entries;
+    void walk(PageTable const& table, Asid asid, unsigned shift, u64 start, MappedIn kind) const {
+        bool const nested = kind == MappedIn::nested;
+        unsigned const entries = shift == level_shift::pml4 && !nested ? page_table_entries / 2 : page_table_entries;
         for (unsigned i = 0; i < entries; ++i) {
             PageEntry const entry{table.entries[i]};
             if (!entry.word) continue;
             u64 const address = start + (u64{i} << shift);
             if (shift == level_shift::page_table || entry.large()) {
-                check_leaf(entry, asid, address, shift);
+                check_leaf(entry, asid, address, shift, kind);
                 continue;
             }
             auto* const next = reinterpret_cast<PageTable*>(machine::window(entry.frame()));
             require(has([&](Cap const& cap) {
                         switch (shift) {
-                        case level_shift::pml4: return is_table<PdptCap>(cap, next, asid, address);
-                        case level_shift::pdpt: return is_table<PageDirectoryCap>(cap, next, asid, address);
-                        default: return is_table<PageTableCap>(cap, next, asid, address);
+                        case level_shift::pml4:
+                            return nested ? is_table<EptPdptCap>(cap, next, asid, address) : is_table<PdptCap>(cap, next, asid, address);
+                        case level_shift::pdpt:
+                            return nested ? is_table<EptPdCap>(cap, next, asid, address)
+                                          : is_table<PageDirectoryCap>(cap, next, asid, address);
+                        default:
+                            return nested ? is_table<EptPtCap>(cap, next, asid, address) : is_table<PageTableCap>(cap, next, asid, address);
                         }
                     }),
                     "an entry leads to a table that no capability holds there, for address ", address);
-            walk(*next, asid, shift - 9, address);
+            walk(*next, asid, shift - 9, address, kind);
         }
     }
-    void check_leaf(PageEntry entry, Asid asid, u64 address, unsigned shift) const {
+    void check_leaf(PageEntry entry, Asid asid, u64 address, unsigned shift, MappedIn kind) const {
         bool const held = std::any_of(frames_.begin(), frames_.end(), [&](FrameCap const& frame) {
-            bool const here = frame.mapped_in == MappedIn::address_space && frame.asid == asid && frame.address == address;
+            bool const here = frame.mapped_in == kind && frame.asid == asid && frame.address == address;
             bool const frame_of_entry = (entry.word & PageEntry::Frame::mask & ~(frame.bytes() - 1)) == frame.base.value;
             bool const may_write = frame.rights == FrameRights::read_write || !PageEntry::Write::get(entry.word);
             return here && frame.size_bits() == shift && frame_of_entry && may_write;
@@ -318,6 +332,7 @@ private:
     std::vector<Endpoint*> endpoints_;
     std::vector<Notification*> notifications_;
     std::vector<FrameCap> frames_;
+    std::vector<Vcpu*> vcpus_;
     std::size_t waiting_{};
 };
 
