@@ -88,9 +88,37 @@ void test_nonsense() {
     check("hostile: and a sane guest still runs", bench.run().reason() == reason_of(vmx::ExitReason::vmcall));
 }
 
+// Random bytes as instructions, in either mode. What exits is skipped; the alarm ends what does not.
+void test_random_code() {
+    auto notification = must("make a notification", objects().make<user::Notification>());
+    must("bind it", own_thread.bind(notification.object()));
+    alarm = notification.cptr();
+    Helper helper(ring_for_ever);
+    helper.start();
+    Random random;
+    unsigned exits = 0;
+    for (int guest = 0; guest < 8; ++guest) {
+        Bench bench;
+        bench.use(own_thread);
+        for (int round = 0; round < 20; ++round) {
+            if (guest % 2) bench.load(guest::count());
+            else bench.load_real_mode(guest::count());
+            for (u64 i = 0; i < 0x1000; i += 8) bench.word(Bench::code + i) = random.next();
+            Stop at = bench.run();
+            for (int i = 0; i < 20 && at.exit && at.reason() != reason_of(vmx::ExitReason::triple_fault); ++i) {
+                ++exits;
+                at = enter(at.rip() + (at.length() ? at.length() : 1), random.next());
+            }
+        }
+    }
+    check("hostile: random code was run", exits > 100);
+    must("unbind it", own_thread.unbind());
+}
+
 } // namespace
 
 void test_hostile() {
     test_refused_states();
     test_nonsense();
+    test_random_code();
 }
