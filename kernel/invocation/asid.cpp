@@ -53,9 +53,9 @@ struct Assign {
     }
     Performed perform(Kernel& kernel) const {
         PageTable* const table = root.cap().get<Pml4Cap>().table;
-        if (root.cap().is<Pml4Cap>()) root.update(Pml4Cap{table, true, asid, 0});
-        else root.update(EptPml4Cap{table, true, asid, 0});
-        kernel.asids.assign(asid, table);
+        bool const nested = root.cap().is<EptPml4Cap>();
+        root.update(nested ? Cap{EptPml4Cap{table, true, asid, 0}} : Cap{Pml4Cap{table, true, asid, 0}});
+        kernel.asids.assign(asid, table, nested ? MappedIn::nested : MappedIn::address_space);
         return Reply{};
     }
 };

@@ -190,4 +190,31 @@ TEST_F(NestedTables, TheSameFrameMayBeInBothWorlds) {
     EXPECT_NE(entry(0, 12), 0u);
 }
 
+// Forgetting it as an address space's would leave it in the guests' part of the TLB.
+TEST_F(NestedTables, AMappingThatOutlivedItsAddressSpaceIsNotLookedForInANestedRoot) {
+    constexpr u64 address = 0x400000;
+    CPtr const vspace = world.retype(memory, ObjectType::pml4);
+    assign(vspace);
+    Asid const asid = world.get<Pml4Cap>(vspace).asid;
+    struct {
+        ObjectType type, nested;
+        Label map;
+    } const levels[] = {{ObjectType::pdpt, ObjectType::ept_pdpt, Label::x86_pdpt_map},
+                        {ObjectType::page_directory, ObjectType::ept_pd, Label::x86_page_directory_map},
+                        {ObjectType::page_table, ObjectType::ept_pt, Label::x86_page_table_map}};
+    for (auto const& level : levels)
+        EXPECT_EQ(world.invoke(world.retype(memory, level.type), level.map, {address, 0}, {vspace}), success);
+    CPtr const copied = world.copy(small);
+    EXPECT_EQ(world.invoke(copied, Label::x86_page_map, {address, 3, 0}, {vspace}), success);
+    world.remove(vspace);
+
+    root = world.retype(memory, ObjectType::ept_pml4);
+    assign(root);
+    EXPECT_EQ(world.get<EptPml4Cap>(root).asid, asid);
+    for (auto const& level : levels) EXPECT_EQ(map(world.retype(memory, level.nested), address), success);
+    EXPECT_EQ(map_page(small, address), success);
+    EXPECT_EQ(world.invoke(copied, Label::x86_page_unmap), success);
+    EXPECT_NE(entry(address, 12), 0u);
+}
+
 } // namespace

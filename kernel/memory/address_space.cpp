@@ -47,7 +47,7 @@ unsigned entry_shift_of(CapType table_type) {
 }
 
 void unmap_frame(Kernel& kernel, FrameCap const& frame) {
-    PageTable* const root = kernel.asids.root(frame.asid);
+    PageTable* const root = kernel.asids.root(frame.asid, MappedIn::address_space);
     if (!root) return;
     auto const entry = find_entry(*root, frame.address, frame.size_bits());
     if (!entry) return;
@@ -63,7 +63,7 @@ void unmap_frame(Kernel& kernel, FrameCap const& frame) {
 void unmap_table(Kernel& kernel, Cap const& table) {
     auto const cap = table.get<PageTableCap>(); // all levels have one layout
     if (!cap.mapped) return;
-    PageTable* const root = kernel.asids.root(cap.asid);
+    PageTable* const root = kernel.asids.root(cap.asid, MappedIn::address_space);
     if (!root) return;
     auto const entry = find_entry(*root, cap.address, entry_shift_of(table.type()));
     if (!entry) return;

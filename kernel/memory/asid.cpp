@@ -14,6 +14,13 @@ std::optional<Asid> AsidTable::free_asid(unsigned pool_index) const {
     return std::nullopt;
 }
 
+void AsidTable::assign(Asid asid, PageTable* root, MappedIn kind) {
+    u64 const bit = u64{1} << (asid.value % 64);
+    u64& word = nested_[asid.value / 64];
+    word = kind == MappedIn::nested ? word | bit : word & ~bit;
+    pools_[pool_of(asid)]->roots[index_of(asid)] = root;
+}
+
 void AsidTable::release(Asid asid, PageTable const* root) {
     AsidPool* const pool = pools_[pool_of(asid)];
     if (pool && pool->roots[index_of(asid)] == root) pool->roots[index_of(asid)] = nullptr;

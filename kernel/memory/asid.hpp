@@ -28,15 +28,20 @@ public:
     void set_pool(unsigned index, AsidPool* pool) { pools_[index] = pool; }
     // A free ASID of the pool; ASID 0 is never given. Empty: the pool is full.
     std::optional<Asid> free_asid(unsigned pool_index) const;
-    void assign(Asid asid, PageTable* root) { pools_[pool_of(asid)]->roots[index_of(asid)] = root; }
+    void assign(Asid asid, PageTable* root, MappedIn kind = MappedIn::address_space);
     // The root that has this ASID now, or null.
     PageTable* root(Asid asid) const {
         AsidPool const* const pool = pools_[pool_of(asid)];
         return pool && asid.value ? pool->roots[index_of(asid)] : nullptr;
     }
+    // The same, if it is of that kind. A mapping may outlive its root and its ASID belong to a root of the other kind: their
+    // translations are forgotten in different ways, so nothing may be unmapped there.
+    PageTable* root(Asid asid, MappedIn kind) const { return is_nested(asid) == (kind == MappedIn::nested) ? root(asid) : nullptr; }
     // The root goes away: its ASID is free again.
     void release(Asid asid, PageTable const* root);
 
 private:
+    bool is_nested(Asid asid) const { return nested_[asid.value / 64] >> (asid.value % 64) & 1; }
     AsidPool* pools_[abi::asid_pools]{};
+    u64 nested_[abi::asid_pools * abi::asids_per_pool / 64]{}; // a bit for each ASID that was last given to a nested root
 };

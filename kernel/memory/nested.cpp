@@ -20,7 +20,7 @@ u64 memory_type(u64 attributes, bool small) {
 
 // The entry, when it still refers to the structure or frame at `base`.
 u64* find_own_entry(Kernel& kernel, Asid asid, u64 address, unsigned shift, bool page, PhysAddr base) {
-    PageTable* const root = kernel.asids.root(asid);
+    PageTable* const root = kernel.asids.root(asid, MappedIn::nested);
     if (!root) return nullptr;
     auto const entry = find_entry(*root, address, shift);
     if (!entry) return nullptr;
