@@ -449,6 +449,15 @@ TEST_F(VcpuTest, ARefusedVmrunIsAFailedEntryAndShowsNothingOfTheHost) {
     EXPECT_TRUE(failed());
 }
 
+TEST_F(VcpuTest, AnotherNestedRootTakesAnotherTag) {
+    ASSERT_TRUE(vcpu->prepare(root, tags));
+    u32 const asid = vcpu->vmcb().asid;
+    ASSERT_TRUE(vcpu->prepare(root, tags));
+    EXPECT_EQ(vcpu->vmcb().asid, asid);
+    ASSERT_TRUE(vcpu->prepare(root + 4096, tags));
+    EXPECT_NE(vcpu->vmcb().asid, asid);
+}
+
 TEST_F(VcpuTest, TheMessageHasEveryWordInItsPlace) {
     write(Field::guest_rflags, 0x202);
     write(Field::guest_cr3, 0x7000);

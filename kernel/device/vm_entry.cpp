@@ -109,6 +109,7 @@ bool Vcpu::prepare(PhysAddr nested_root, GuestTags& tags) {
                               (vmcb_.interrupt_control & svm::interrupt_control::TaskPriority::mask) |
                               svm::interrupt_control::Request::make(window);
     vmcb_.tsc_offset = vmx::primary::TscOffsetting::get(controls_.primary) ? controls_.tsc_offset : 0;
+    if (vmcb_.nested_cr3 != nested_root.value) tag_ = {}; // what the TLB holds under the old tag is another root's
     bool const flush = tags.renew(tag_, support_->asids);
     vmcb_.asid = tag_.asid;
     vmcb_.tlb_control = static_cast<u32>(flush ? svm::tlb_flush_all : svm::tlb_keep);
