@@ -28,6 +28,7 @@ private:
         return reinterpret_cast<T const*>(bytes_.data() + offset);
     }
     bool holds(u64 offset, u64 count, u64 size) const;
+    u64 count(protocol::ComponentEntry const& component, protocol::GrantKind kind) const;
     char const* check() const; // null: fine
     char const* check_component(protocol::ComponentEntry const& component) const;
 

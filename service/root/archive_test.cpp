@@ -90,3 +90,33 @@ TEST(Archive, RefusesWhatLiesOutside) {
     EXPECT_TRUE(refuses([](auto& image) { image.grant.first = 2; }));
     EXPECT_FALSE(refuses([](auto&) {}));
 }
+
+TEST(Archive, RefusesNumbersThatRootCouldNotUse) {
+    auto const refuses = [](GrantKind kind, u64 first, u64 second) {
+        Sample sample;
+        sample.image.grant.kind = kind;
+        sample.image.grant.first = first;
+        sample.image.grant.second = second;
+        return !sample.open().has_value();
+    };
+    EXPECT_FALSE(refuses(GrantKind::io_ports, 0x3f8, 0xffff));
+    EXPECT_TRUE(refuses(GrantKind::io_ports, 0x3f8, 0x3f7));
+    EXPECT_TRUE(refuses(GrantKind::io_ports, 0, 0x10000));
+    EXPECT_FALSE(refuses(GrantKind::device_memory, 0xfed00000, 0x1000));
+    EXPECT_TRUE(refuses(GrantKind::device_memory, 0xfed00000, 0));
+    EXPECT_TRUE(refuses(GrantKind::device_memory, 0xfed00001, 0x1000));
+    EXPECT_TRUE(refuses(GrantKind::device_memory, ~u64{4095}, 0x2000));
+    EXPECT_FALSE(refuses(GrantKind::guest, 2 << 20, 0));
+    EXPECT_TRUE(refuses(GrantKind::guest, 1 << 20, 0));
+    EXPECT_TRUE(refuses(GrantKind::guest, 0, 0));
+    EXPECT_TRUE(refuses(GrantKind{99}, 0, 0));
+}
+
+TEST(Archive, RefusesNamesThatFillTheirField) {
+    Sample sample;
+    std::memset(sample.image.component.name, 'x', sizeof sample.image.component.name);
+    EXPECT_STREQ(sample.open().error(), "a component has no name");
+    sample = {};
+    sample.image.grant.name[0] = 0;
+    EXPECT_STREQ(sample.open().error(), "a grant has no name");
+}

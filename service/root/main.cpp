@@ -77,6 +77,7 @@ MachineFacts find_facts(abi::BootInfo const& boot_info, Resources& resources) {
 
 void root_main(abi::BootInfo const& boot_info) {
     static Resources resources(boot_info);
+    if (!resources.protect_image()) give_up("cannot protect its own image", &resources);
     auto const* archive_start = reinterpret_cast<std::byte const*>(archive_address);
     u64 const mapped_end = boot_info.ipc_buffer; // the image ends there
     auto const archive = Archive::open({archive_start, mapped_end > archive_address ? mapped_end - archive_address : 0});

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service/root/resources.hpp"
 
-extern "C" std::byte image_start[]; // root.ld
+extern "C" std::byte image_start[], constants_start[], data_start[]; // root.ld
 
 Resources::Resources(abi::BootInfo const& boot_info)
     : boot_info_(boot_info), slots_(boot_info.empty.start, boot_info.empty.end, bitmap_), memory_(cnode, slots_),
@@ -13,6 +13,19 @@ Resources::Resources(abi::BootInfo const& boot_info)
         if (untyped.is_device) devices_.add(slot, untyped.physical, untyped.size_bits);
         else [[maybe_unused]] auto const added = memory_.add({slot}, untyped.size_bits);
     }
+}
+
+user::Result<> Resources::protect_image() {
+    auto const end = reinterpret_cast<std::byte const*>(boot_info_.ipc_buffer);
+    auto const archive = reinterpret_cast<std::byte const*>(protocol::archive_address);
+    for (auto const* page = static_cast<std::byte const*>(image_start); page < end; page += 4096) {
+        bool const code = page < constants_start;
+        bool const data = page >= data_start && page < archive;
+        TRY(image_frame(page).map(vspace, VirtAddr{reinterpret_cast<u64>(page)},
+                                  abi::right::read | (data ? abi::right::write : 0),
+                                  code ? 0 : abi::attribute::ExecuteNever::mask));
+    }
+    return {};
 }
 
 user::Result<> Resources::make_capability_space() {

@@ -17,6 +17,8 @@ public:
     Resources(Resources const&) = delete;
     Resources& operator=(Resources const&) = delete;
 
+    // Maps root's own image again, as the kernel does not: nothing both writable and executable, the archive read-only.
+    user::Result<> protect_image();
     // Makes the upper level of root's CSpace.
     user::Result<> make_capability_space();
     user::CNode top() const { return top_; }
