@@ -21,7 +21,7 @@ constexpr u64 pages(u64 bytes) { return (bytes + page_size - 1) / page_size; }
 // Says which step an error belongs to.
 Built<> during(char const* step, Result<> const& result) {
     if (result) return {};
-    BuildError error{{}, result.error()};
+    BuildError error{{}, result.error(), false};
     error.step.add(step);
     return fail(error);
 }
@@ -38,7 +38,9 @@ ComponentInfo& Builder::information_page() {
 }
 
 Built<> Builder::build(ElfImage const& library_os, std::span<std::byte const> file) {
-    TRY(during("cannot take its memory", open(library_os)));
+    if (!shop_.take_memory(component_.entry->memory, granted_bytes(GrantKind::guest)))
+        return fail(BuildError{{}, {}, true});
+    TRY(during("cannot make the CNode for what it is made of", shop_.open(slots_needed(library_os))));
     TRY(during("cannot make its CNode and address space", make_spaces()));
     TRY(during("cannot map its own pages", map_own_pages()));
     TRY(during("cannot load the library OS", load(library_os, file)));
@@ -70,9 +72,7 @@ u64 Builder::slots_needed(ElfImage const& library_os) const {
     return count + mapped + mapped / 512;
 }
 
-Result<> Builder::open(ElfImage const& library_os) {
-    return shop_.open(component_.entry->memory, granted_bytes(GrantKind::guest), slots_needed(library_os));
-}
+u64 Builder::memory_needed() const { return component_.entry->memory + granted_bytes(GrantKind::guest); }
 
 Result<> Builder::make_spaces() {
     cnode_ = TRY(shop_.make<user::CNode>(component_.entry->cnode_radix));

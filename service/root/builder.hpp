@@ -10,6 +10,7 @@
 struct BuildError {
     user::Text<96> step; // "cannot map its program"
     user::Error error;
+    bool machine_is_short; // of memory, before anything was made
 };
 template <class T = void> using Built = std::expected<T, BuildError>;
 
@@ -17,6 +18,8 @@ class Builder {
 public:
     Builder(World& world, Component& component) : world_(world), component_(component), shop_(component.workshop) {}
 
+    // Memory of the machine that the component takes, bytes.
+    u64 memory_needed() const;
     // On an error the workshop is still open: close it.
     Built<> build(ElfImage const& library_os, std::span<std::byte const> library_os_file);
 
@@ -27,7 +30,6 @@ private:
     static Mapping const read_only, read_write, code, device;
 
     // The steps, in order.
-    user::Result<> open(ElfImage const& library_os);
     user::Result<> make_spaces();
     user::Result<> map_own_pages();
     user::Result<> load(ElfImage const& image, std::span<std::byte const> file);

@@ -15,7 +15,7 @@ Built<> Builder::give_grants() {
         info.first = grant.first;
         info.second = grant.second;
         if (auto const given = give_grant(grant, index, info); !given) {
-            BuildError error{{}, given.error()};
+            BuildError error{{}, given.error(), false};
             error.step.add("cannot give it the grant \"").add(field_text(grant.name)).add('"');
             return fail(error);
         }

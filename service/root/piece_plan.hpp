@@ -39,12 +39,6 @@ public:
         for (unsigned smallest = abi::size_bits::small_page; !collect(smallest, places); ++smallest) {}
     }
 
-    u64 bytes() const {
-        u64 sum = 0;
-        for (auto const& piece : pieces_) sum += piece.bytes();
-        return sum;
-    }
-
 private:
     struct Room {
         u64 slot;

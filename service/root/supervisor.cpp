@@ -34,18 +34,24 @@ void Supervisor::start(Component& component) {
             return refuse("its guest needs a processor with AMD SVM and nested paging, this one has not got them "
                           "(run with --cpu amd)");
 
-    if (auto const built = Builder(world_, component).build(library_os_, library_os_file_); !built) {
-        user::Text<240> why;
-        why.add(view(built.error().step));
-        if (built.error().error.shortage == user::Shortage::memory)
-            why.add(component.workshop.bytes() == 0 ? ": the machine has not enough memory (lower `memory` or run with "
-                                                      "a larger --memory)"
-                                                    : ": `memory` is too small for what it is made of (raise it)");
-        else why.add(": ").add(built.error().error.text().c_str());
-        component.workshop.close();
-        return refuse(view(why));
+    Builder builder(world_, component);
+    auto const built = builder.build(library_os_, library_os_file_);
+    if (built) {
+        component.state = State::running;
+        return;
     }
-    component.state = State::running;
+    component.workshop.close();
+    user::Text<240> why;
+    if (built.error().machine_is_short) {
+        add_bytes(why.add("it needs "), builder.memory_needed()).add(" and the machine has only ");
+        add_bytes(why, world_.resources.memory().free_bytes()).add(" left (lower `memory` or run with a larger --memory)");
+    } else {
+        why.add(view(built.error().step)).add(": ");
+        if (built.error().error.shortage == user::Shortage::memory)
+            why.add("`memory` is too small for what it is made of (raise it)");
+        else why.add(built.error().error.text().c_str());
+    }
+    refuse(view(why));
 }
 
 void Supervisor::stop(Component& component, State state) {

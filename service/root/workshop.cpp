@@ -9,12 +9,15 @@ using user::CPtr;
 using user::Result;
 using user::Shortage;
 
-Result<> Workshop::open(u64 bytes, u64 guest_bytes, u64 slots) {
+bool Workshop::take_memory(u64 bytes, u64 guest_bytes) {
     if (!take_bytes(resources_.memory(), bytes, pieces_) ||
         !take_bytes(resources_.memory(), guest_bytes, guest_pieces_, smallest_guest_piece))
-        return fail(user::Error::out_of(Shortage::memory));
+        return false;
     for (auto const* piece : pieces_) plan_.add(piece->untyped().cptr, piece->size_bits());
+    return true;
+}
 
+Result<> Workshop::open(u64 slots) {
     auto const radix = static_cast<unsigned>(std::bit_width(slots - 1));
     if (radix > capability_space::slot_bits) return fail(user::Error::out_of(Shortage::slots));
     slot_count_ = u64{1} << radix;
@@ -35,13 +38,6 @@ void Workshop::close() {
     plan_.clear();
     cnode_ = {};
     used_slots_ = slot_count_ = 0;
-}
-
-u64 Workshop::bytes() const {
-    u64 sum = 0;
-    for (auto const* piece : pieces_) sum += u64{1} << piece->size_bits();
-    for (auto const* piece : guest_pieces_) sum += u64{1} << piece->size_bits();
-    return sum;
 }
 
 Result<CPtr> Workshop::next_slot() {

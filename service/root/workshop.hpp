@@ -11,10 +11,11 @@ public:
     // number: of the CNode in root's CSpace, 1..63.
     Workshop(Resources& resources, u64 number) : resources_(resources), number_(number) {}
 
-    // bytes: for everything; guest_bytes: for a guest's RAM, 0 without. slots: capabilities that root will make.
-    user::Result<> open(u64 bytes, u64 guest_bytes, u64 slots);
+    // bytes: for everything; guest_bytes: for a guest's RAM, 0 without. false: the machine has not got so much.
+    bool take_memory(u64 bytes, u64 guest_bytes);
+    // slots: capabilities that root will make.
+    user::Result<> open(u64 slots);
     void close();
-    u64 bytes() const; // held now
 
     // A new object. Its capability is in the workshop.
     user::Result<user::CPtr> make(abi::ObjectType type, unsigned size_bits = 0);
