@@ -315,7 +315,7 @@ private:
             Cap const& kept = kernel_.irqs.notification(i).cap();
             require(kept.is_null() || kept.is<NotificationCap>(), "the interrupt table holds no notification");
             bool const handled = has([&](Cap const& cap) { return cap.is<IrqHandlerCap>() && cap.get<IrqHandlerCap>().vector == i; });
-            require(kernel_.irqs.in_use(i) == handled, "interrupt ", i, " is in use without a handler, or the reverse");
+            require(kernel_.irqs.in_use(i) == handled, "interrupt ", i, handled ? " has a handler but is free" : " is in use without a handler");
         }
         for (Slot const* const slot : slots_) {
             auto const ports = slot->cap().as<IoPortCap>();

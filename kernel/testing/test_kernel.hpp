@@ -48,7 +48,7 @@ public:
     // A system call by number, repeated for as long as it is preempted. False: the thread blocked or stopped in it.
     bool syscall(abi::Syscall number, u64 rdi, Message const& message = {});
     bool syscall(i64 number, u64 rdi, Message const& message = {});
-    // Runs the system call that a restarted thread stands at once more.
+    // Runs the system call that a restarted or preempted thread stands at once more.
     bool again();
     Answer call(CPtr cap, Message const& message);
     Answer invoke(CPtr cap, Label label, Words words = {}, std::vector<CPtr> caps = {});
@@ -152,7 +152,8 @@ public:
     // Empty, or what is wrong with the kernel's state. Called after every event when `checking`.
     std::string inconsistency();
     bool checking = true;
-    unsigned preemptions{};              // of system calls, by what interrupt_pending said
+    bool repeating = true;  // a preempted system call is repeated at once
+    unsigned preemptions{}; // of system calls, by what interrupt_pending said
     static constexpr u64 outside = u64{16} << 20; // physical: objects that come from no untyped lie below
 
 private:

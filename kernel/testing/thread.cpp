@@ -30,13 +30,14 @@ std::ostream& operator<<(std::ostream& out, Received const& received) {
 }
 
 void Thread::put(Message const& message) {
+    abi::IpcBuffer* const buffer = tcb_.buffer(true);
     tcb_.info_register() =
         abi::MessageInfo::make(message.label, message.words.size(), message.caps.size()).word;
     for (unsigned i = 0; i < message.words.size(); ++i) {
         if (i < abi::register_message_words) tcb_.set_message_register(i, message.words[i]);
-        else buffer().message[i] = message.words[i];
+        else if (buffer) buffer->message[i] = message.words[i];
     }
-    for (unsigned i = 0; i < message.caps.size(); ++i) buffer().caps_or_badges[i] = message.caps[i];
+    for (unsigned i = 0; buffer && i < message.caps.size(); ++i) buffer->caps_or_badges[i] = message.caps[i];
 }
 
 bool Thread::syscall(abi::Syscall number, u64 rdi, Message const& message) {
@@ -67,6 +68,7 @@ bool Thread::run_syscall() {
         u64 const continues = tcb_.state == ThreadState::restart ? tcb_.registers().rip : tcb_.context.next_ip;
         if (continues != at) return true;
         ++world_.preemptions;
+        if (!world_.repeating) return true;
         world_.run(tcb_);
     }
 }

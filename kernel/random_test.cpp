@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+// Random system calls of several threads over a small world. No answer is expected; the state must be consistent after every
+// call. TESSERA_RANDOM_CALLS sets how many calls are made (default 100000), TESSERA_RANDOM_SEED the first seed.
+#include "base/gtest.hpp"
+
+#include <cstdlib>
+#include <random>
+
+#include "kernel/testing/test_kernel.hpp"
+
+namespace {
+
+constexpr unsigned radix = 6;
+constexpr CPtr master = 15;       // the untyped that everything comes from; it stays
+constexpr CPtr first_slot = 16;   // from here on slots are changed at random
+constexpr u64 page_base = 0x200000;
+
+u64 from_environment(char const* name, u64 otherwise) {
+    char const* const text = std::getenv(name);
+    return text ? std::strtoull(text, nullptr, 0) : otherwise;
+}
+
+class RandomUsers {
+public:
+    explicit RandomUsers(u64 seed) : random_(seed), world_(options()) {
+        CPtr const untyped = world_.untyped(17);
+        EXPECT_EQ(world_.try_move(master, untyped), success);
+        world_.repeating = false;
+    }
+
+    void step() {
+        world_.machine.interrupt_pending = pick(3) == 0;
+        if (pick(40) == 0) return event();
+        Thread actor = some_actor();
+        if (stands_at_system_call(actor.tcb())) {
+            actor.again();
+            return;
+        }
+        actor.tcb().registers().rip = at_system_call;
+        actor.tcb().context.next_ip = at_system_call;
+        if (&actor.tcb() == &world_.root().tcb() || pick(2)) operate(actor);
+        else communicate(actor);
+    }
+    unsigned preemptions() const { return world_.preemptions; }
+
+private:
+    static TestKernel::Options options() {
+        TestKernel::Options options;
+        options.kernel = {.debug = false, .preemption_interval = 2};
+        options.root_radix = radix;
+        return options;
+    }
+    u64 pick(u64 below) { return random_() % below; }
+    template <class T, std::size_t N> T pick_of(T const (&choices)[N]) { return choices[pick(N)]; }
+    CPtr any_slot() { return first_slot + pick(world_.root_size() - first_slot); }
+    CPtr empty_slot() {
+        for (int i = 0; i < 8; ++i)
+            if (CPtr const slot = any_slot(); world_.empty(slot)) return slot;
+        return any_slot();
+    }
+    // A slot with such a capability, if one is found soon.
+    CPtr slot_with(CapType type) {
+        CPtr const start = any_slot() - first_slot;
+        u64 const count = world_.root_size() - first_slot;
+        for (u64 i = 0; i < count; ++i)
+            if (CPtr const slot = first_slot + (start + i) % count; world_.cap(slot).type() == type) return slot;
+        return any_slot();
+    }
+    CPtr source_slot() { return pick(8) ? any_slot() : pick_of<CPtr>({2, 3, 4, 5, 6, 7, 10, 11, master}); }
+    CPtr endpoint_like() { return pick(5) ? slot_with(pick(3) ? CapType::endpoint : CapType::notification) : any_slot(); }
+
+    struct Place {
+        CPtr root;
+        u64 index, depth;
+    };
+    Place place(CPtr in_root) {
+        if (pick(3)) return {abi::initial_slot::cnode, in_root, 64};
+        CPtr const node = slot_with(CapType::cnode);
+        auto const cnode = world_.cap(node).as<CNodeCap>();
+        if (!cnode || cnode->slots == &world_.slot(0)) return {abi::initial_slot::cnode, in_root, 64};
+        return {node, cnode->guard << cnode->radix | pick(cnode->size()), cnode->guard_size + cnode->radix};
+    }
+
+    // All system calls are made from one address: who is to go on there was preempted or restarted in one.
+    static constexpr u64 at_system_call = 0x400000;
+    static bool stands_at_system_call(Tcb const& tcb) {
+        return (tcb.state == ThreadState::restart ? tcb.context.registers.rip : tcb.context.next_ip) == at_system_call;
+    }
+
+    Thread some_actor() {
+        if (pick(3)) {
+            CPtr const slot = slot_with(CapType::tcb);
+            auto const tcb = world_.cap(slot).as<TcbCap>();
+            if (tcb && tcb->object->runnable()) return Thread(world_, slot, *tcb->object);
+        }
+        return world_.root();
+    }
+
+    void event() {
+        switch (pick(5)) {
+        case 0: return world_.tick();
+        case 1: return world_.interrupt(static_cast<unsigned>(pick(8)));
+        case 2:
+            if (&world_.current() == &world_.root().tcb() || world_.current().state == ThreadState::idle) return;
+            return world_.fault(PageFaultEvent{{pick(1 << 20)}, pick(32)});
+        case 3:
+            if (&world_.current() == &world_.root().tcb() || world_.current().state == ThreadState::idle) return;
+            return world_.fault(ExceptionEvent{static_cast<u8>(pick(14)), 0});
+        default: world_.invoke(abi::initial_slot::cnode, Label::cnode_revoke, {pick(10) ? pick_of<CPtr>({3, 4, 6, 7}) : master, 64});
+        }
+    }
+
+    void invoke(Thread& actor, CPtr cap, Label label, Words words, std::vector<CPtr> caps = {}) {
+        // Labels are for objects; an endpoint or reply would block the root thread, which must go on for ever.
+        CapType const type = cap < world_.root_size() ? world_.cap(cap).type() : CapType::null;
+        bool const blocks = type == CapType::endpoint;
+        Message const message{static_cast<u64>(label), std::move(words), std::move(caps)};
+        if (&actor.tcb() == &world_.root().tcb() && blocks) actor.nb_send(cap, message);
+        else actor.start_call(cap, message);
+    }
+
+    void operate(Thread& actor) {
+        switch (pick(12)) {
+        case 0:
+        case 1: return retype(actor);
+        case 2:
+        case 3:
+        case 4: return copy_or_move(actor);
+        case 5: {
+            Place const at = place(any_slot());
+            return invoke(actor, at.root, pick(4) ? Label::cnode_delete : Label::cnode_revoke, {at.index, at.depth});
+        }
+        case 6: return rotate(actor);
+        case 7:
+        case 8: return control_thread(actor);
+        case 9: return change_mapping(actor);
+        case 10: return control_device(actor);
+        default: return anything(actor);
+        }
+    }
+
+    void retype(Thread& actor) {
+        static constexpr ObjectType types[] = {ObjectType::untyped,    ObjectType::tcb,   ObjectType::tcb,
+                                               ObjectType::endpoint,   ObjectType::endpoint, ObjectType::notification,
+                                               ObjectType::cnode,      ObjectType::cnode, ObjectType::small_page,
+                                               ObjectType::page_table, ObjectType::page_directory, ObjectType::pdpt,
+                                               ObjectType::pml4};
+        CPtr const untyped = pick(4) ? slot_with(CapType::untyped) : master;
+        ObjectType const type = pick_of(types);
+        u64 const bits = type == ObjectType::untyped ? 4 + pick(11) : 1 + pick(3);
+        invoke(actor, pick(3) ? untyped : master, Label::untyped_retype,
+               {static_cast<u64>(type), bits, 0, 0, empty_slot(), 1 + pick(3) / 2}, {abi::initial_slot::cnode});
+    }
+
+    void copy_or_move(Thread& actor) {
+        Place const to = place(empty_slot());
+        bool const move = pick(3) == 0;
+        Place const from = place(move ? any_slot() : source_slot());
+        u64 const data = pick(2) ? pick(4) : pick(3) << 6 | pick(4);
+        Label const label = move ? (pick(3) ? Label::cnode_move : Label::cnode_mutate) : (pick(2) ? Label::cnode_copy : Label::cnode_mint);
+        u64 const rights = pick(3) ? 15 : pick(16);
+        invoke(actor, to.root, label, {to.index, to.depth, from.index, from.depth, label == Label::cnode_mutate ? data : rights, data},
+               {from.root});
+    }
+
+    void rotate(Thread& actor) {
+        Place const to = place(pick(2) ? any_slot() : empty_slot());
+        Place const pivot = place(any_slot());
+        Place const from = pick(3) ? place(any_slot()) : to;
+        invoke(actor, to.root, Label::cnode_rotate,
+               {to.index, to.depth, pick(3), pivot.index, pivot.depth, pick(3), from.index, from.depth}, {pivot.root, from.root});
+    }
+
+    void control_thread(Thread& actor) {
+        CPtr const tcb = slot_with(CapType::tcb);
+        switch (pick(14)) {
+        case 0:
+        case 1:
+        case 2:
+            return invoke(actor, tcb, Label::tcb_configure, {pick(3) ? endpoint_like() : 0, 0, 0, pick(4) ? 0x10000000u : 0u},
+                          {pick(2) ? CPtr{2} : slot_with(CapType::cnode), pick(2) ? CPtr{3} : slot_with(CapType::pml4),
+                           slot_with(CapType::frame)});
+        case 3: return invoke(actor, tcb, Label::tcb_set_space, {endpoint_like(), 0, 0}, {slot_with(CapType::cnode), 3});
+        case 4: return invoke(actor, tcb, Label::tcb_set_ipc_buffer, {0x10000400}, {slot_with(CapType::frame)});
+        case 5: return invoke(actor, tcb, Label::tcb_set_priority, {pick(256)}, {1});
+        case 6: return invoke(actor, tcb, Label::tcb_suspend, {});
+        case 7:
+        case 8: return invoke(actor, tcb, Label::tcb_resume, {});
+        case 9: return invoke(actor, tcb, Label::tcb_bind_notification, {}, {slot_with(CapType::notification)});
+        case 10: return invoke(actor, tcb, Label::tcb_unbind_notification, {});
+        case 11: return invoke(actor, tcb, Label::tcb_set_flags, {pick(2), pick(2)});
+        case 12: return invoke(actor, tcb, Label::tcb_copy_registers, {pick(16)}, {slot_with(CapType::tcb)});
+        default: {
+            Place const at = place(empty_slot());
+            return invoke(actor, at.root, pick(2) ? Label::cnode_save_caller : Label::cnode_cancel_badged_sends, {at.index, at.depth});
+        }
+        }
+    }
+
+    void change_mapping(Thread& actor) {
+        CPtr const root = pick(2) ? CPtr{3} : slot_with(CapType::pml4);
+        u64 const address = page_base + pick(3) * 0x1000 + pick(2) * (u64{1} << pick_of<u64>({21, 30, 39}));
+        switch (pick(9)) {
+        case 0: return invoke(actor, slot_with(CapType::pdpt), Label::x86_pdpt_map, {address, 0}, {root});
+        case 1: return invoke(actor, slot_with(CapType::page_directory), Label::x86_page_directory_map, {address, 0}, {root});
+        case 2: return invoke(actor, slot_with(CapType::page_table), Label::x86_page_table_map, {address, 0}, {root});
+        case 3:
+        case 4: return invoke(actor, slot_with(CapType::frame), Label::x86_page_map, {address, pick(16), pick(8)}, {root});
+        case 5: return invoke(actor, slot_with(CapType::frame), Label::x86_page_unmap, {});
+        case 6: {
+            CPtr const table = slot_with(pick_of({CapType::pdpt, CapType::page_directory, CapType::page_table}));
+            return invoke(actor, table, pick_of({Label::x86_pdpt_unmap, Label::x86_page_directory_unmap, Label::x86_page_table_unmap}), {});
+        }
+        case 7: return invoke(actor, pick(2) ? CPtr{6} : slot_with(CapType::asid_pool), Label::x86_asid_pool_assign, {}, {slot_with(CapType::pml4)});
+        default:
+            return invoke(actor, abi::initial_slot::asid_control, Label::x86_asid_control_make_pool, {empty_slot(), 64},
+                          {slot_with(CapType::untyped), 2});
+        }
+    }
+
+    void control_device(Thread& actor) {
+        CPtr const handler = slot_with(CapType::irq_handler);
+        switch (pick(6)) {
+        case 0:
+            return invoke(actor, abi::initial_slot::irq_control, Label::x86_irq_issue_irq_handler_io_apic,
+                          {empty_slot(), 64, 0, pick(24), pick(2), pick(2), pick(8)}, {2});
+        case 1:
+            return invoke(actor, abi::initial_slot::irq_control, Label::x86_irq_issue_irq_handler_msi,
+                          {empty_slot(), 64, 0, 0, 0, 0, pick(8)}, {2});
+        case 2: return invoke(actor, handler, Label::irq_set_irq_handler, {}, {slot_with(CapType::notification)});
+        case 3: return invoke(actor, handler, pick(2) ? Label::irq_ack_irq : Label::irq_clear_irq_handler, {});
+        default: {
+            u64 const first = pick(100);
+            return invoke(actor, abi::initial_slot::io_port_control, Label::x86_io_port_control_issue,
+                          {first, first + pick(70), empty_slot(), 64}, {2});
+        }
+        }
+    }
+
+    void anything(Thread& actor) {
+        Words words;
+        for (u64 i = pick(9); i > 0; --i) words.push_back(pick(3) ? pick(64) : pick(2) ? random_() : 64);
+        invoke(actor, any_slot(), static_cast<Label>(pick(55)), words, {any_slot(), any_slot(), any_slot()});
+    }
+
+    void communicate(Thread& actor) {
+        if (abi::IpcBuffer* const buffer = actor.tcb().buffer(true)) {
+            Place const at = place(empty_slot());
+            buffer->receive_cnode = at.root;
+            buffer->receive_index = at.index;
+            buffer->receive_depth = at.depth;
+        }
+        Message message{pick(3), Words(pick(8)), {}};
+        for (u64 i = pick(4); i > 0; --i) message.caps.push_back(any_slot());
+        static constexpr abi::Syscall calls[] = {abi::Syscall::call, abi::Syscall::call,    abi::Syscall::reply_recv,
+                                                 abi::Syscall::send, abi::Syscall::nb_send, abi::Syscall::recv,
+                                                 abi::Syscall::recv, abi::Syscall::reply,   abi::Syscall::yield,
+                                                 abi::Syscall::nb_recv};
+        actor.syscall(pick_of(calls), endpoint_like(), message);
+    }
+
+    std::mt19937_64 random_;
+    TestKernel world_;
+};
+
+} // namespace
+
+TEST(Random, EverythingStaysConsistentWhateverUsersDo) {
+    constexpr unsigned calls_of_world = 10000;
+    u64 const worlds = from_environment("TESSERA_RANDOM_CALLS", 100000) / calls_of_world;
+    u64 const first_seed = from_environment("TESSERA_RANDOM_SEED", 1);
+    unsigned preemptions = 0;
+    for (u64 seed = first_seed; seed < first_seed + worlds; ++seed) {
+        RandomUsers users(seed);
+        for (unsigned i = 0; i < calls_of_world; ++i) {
+            users.step();
+            if (HasFailure()) FAIL() << "seed " << seed << ", step " << i;
+        }
+        preemptions += users.preemptions();
+    }
+    EXPECT_GT(preemptions, worlds); // the half-done states were seen too
+}
