@@ -23,5 +23,11 @@ std::string rows_as_json(std::vector<BenchRow> const& rows); // [{name, value, u
 // Booting a guest on Tessera and on plain QEMU, `runs` times each.
 Checked<std::vector<BenchRow>> bench_boot(unsigned runs);
 
-// What a monitor's report says: "NAME: exits: 12 cpuid, 345 ports, ...". By kind, in its order; empty when there is none.
-std::vector<std::pair<std::string, double>> parse_exits(std::string_view console, std::string_view vm);
+// What a monitor reports when the guest is up: "NAME: 4.321 s: 1234 exits: ports 700, interrupt windows 400".
+struct MonitorReport {
+    double seconds{}; // since the VM's start
+    double exits{};
+    std::vector<std::pair<std::string, double>> by_kind;
+};
+// The first report of that VM on the console; empty when there is none.
+std::optional<MonitorReport> parse_report(std::string_view console, std::string_view vm);

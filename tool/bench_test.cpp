@@ -19,10 +19,13 @@ TEST(Bench, RowsAsJsonHaveEveryKeyAndARatioWhereThereIsAPeer) {
     EXPECT_TRUE(list[1]["peer"].is_null() && list[1]["peer_value"].is_null() && list[1]["ratio"].is_null());
 }
 
-TEST(Bench, ExitsAreReadFromTheLastReportOfTheVm) {
-    auto const exits = parse_exits("linux: exits: 1 old\nother: exits: 5 cpuid\nlinux: exits: 12 cpuid, 3 interrupt windows\nmore\n", "linux");
-    ASSERT_EQ(exits.size(), 2U);
-    EXPECT_EQ(exits[0], (std::pair<std::string, double>("cpuid", 12)));
-    EXPECT_EQ(exits[1], (std::pair<std::string, double>("interrupt windows", 3)));
-    EXPECT_TRUE(parse_exits("nothing", "linux").empty());
+TEST(Bench, AReportIsFoundByTheVmsName) {
+    auto const report = parse_report("other: 1.000 s: 5 exits: cpuid 5\nlinux: 4.321 s: 15 exits: interrupt windows 12, ports 3\nmore\n", "linux");
+    ASSERT_TRUE(report);
+    EXPECT_EQ(report->seconds, 4.321);
+    EXPECT_EQ(report->exits, 15);
+    ASSERT_EQ(report->by_kind.size(), 2U);
+    EXPECT_EQ(report->by_kind[0], (std::pair<std::string, double>("interrupt windows", 12)));
+    EXPECT_EQ(report->by_kind[1], (std::pair<std::string, double>("ports", 3)));
+    EXPECT_FALSE(parse_report("linux: stopped\n", "linux"));
 }

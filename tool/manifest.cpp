@@ -159,7 +159,7 @@ Checked<Located<Engine>> read_engine(Fields const& fields) {
 Checked<Vm> read_vm(Located<toml::table const*> const& entry) {
     auto const fields = TRY(Fields::open(*entry.value, entry.place,
                                          {"name", "kernel", "initramfs", "command_line", "memory", "monitor_memory", "engine",
-                                          "keyboard", "priority", "restart"}));
+                                          "keyboard", "priority", "restart", "report_at"}));
     Vm result;
     result.name = TRY(read_name(fields, "\"linux\""));
     result.kernel = TRY(fields.required_text("kernel", "\"debian-cloud\""));
@@ -174,6 +174,8 @@ Checked<Vm> read_vm(Located<toml::table const*> const& entry) {
     result.console = {Console{keyboard && keyboard->value}, fields.place("keyboard")};
     result.priority = TRY(read_priority(fields));
     result.restart = TRY(read_restart(fields));
+    auto const report_at = TRY(fields.text("report_at"));
+    if (report_at) result.report_at = report_at->value;
     return result;
 }
 

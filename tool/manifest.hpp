@@ -66,6 +66,7 @@ struct Vm {
     Located<u64> memory;         // guest RAM
     Located<u64> monitor_memory; // everything else the VM's monitor is made of
     Located<Engine> engine;
+    std::string report_at; // empty: no report
     Located<Console> console;
     u32 priority{};
     protocol::Restart restart{};

@@ -312,6 +312,7 @@ private:
                                 .restart = vm.restart,
                                 .arguments = {vm.name.value, vm.command_line.value},
                                 .grants = {}};
+        if (!vm.report_at.empty()) result.arguments.insert(result.arguments.end(), {"--report-at", vm.report_at});
         result.grants = {console_grant(vm.name.value), {GrantKind::timer, "timer", 0, 0},
                          {GrantKind::guest, "guest", vm.memory.value, 0},
                          {GrantKind::file, "kernel", TRY(add_kernel(vm)), 0}};
