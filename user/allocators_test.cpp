@@ -145,13 +145,13 @@ TEST_F(World, AHandleDeletesItsObject) {
 }
 
 TEST_F(World, MappingMakesThePagingStructuresThatAreMissing) {
-    auto frame = objects.make<Frame>().value();
+    auto const frame = objects.make<Frame>().value(), next = objects.make<Frame>().value();
     u64 const before = used_slots();
     ASSERT_TRUE(map(objects, VSpace{3}, frame.object(), {0x200000000000}, abi::right::all));
     EXPECT_TRUE(kernel.mapped(0x200000000000));
     EXPECT_GE(used_slots(), before + 3);
     u64 const with_tables = used_slots();
-    ASSERT_TRUE(map(objects, VSpace{3}, frame.object(), {0x200000001000}, abi::right::all));
+    ASSERT_TRUE(map(objects, VSpace{3}, next.object(), {0x200000001000}, abi::right::all));
     EXPECT_EQ(used_slots(), with_tables);
 }
 

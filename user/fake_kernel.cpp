@@ -25,7 +25,7 @@ FakeKernel::FakeKernel() { the_kernel = this; }
 FakeKernel::~FakeKernel() { the_kernel = nullptr; }
 
 void FakeKernel::add_untyped(CPtr slot, unsigned size_bits) {
-    objects_[slot] = {abi::ObjectType::untyped, size_bits, 0, 0};
+    objects_[slot] = {abi::ObjectType::untyped, size_bits, 0, 0, 0};
 }
 
 Result<Reply> FakeKernel::invoke(CPtr object, abi::Label label, std::span<u64 const> words) {
@@ -34,12 +34,14 @@ Result<Reply> FakeKernel::invoke(CPtr object, abi::Label label, std::span<u64 co
     case abi::Label::cnode_revoke: remove_children(words[0]); return Reply{};
     case abi::Label::cnode_delete:
         remove_children(words[0]);
-        objects_.erase(words[0]);
+        destroy(words[0]);
         return Reply{};
     case abi::Label::x86_pdpt_map: return map_structure(39, words[0]);
     case abi::Label::x86_page_directory_map: return map_structure(30, words[0]);
     case abi::Label::x86_page_table_map: return map_structure(21, words[0]);
-    case abi::Label::x86_page_map: return map_page(words[0]);
+    case abi::Label::cnode_move: return move(words[0], words[2]);
+    case abi::Label::x86_page_map: return map_page(object, words[0], words[1]);
+    case abi::Label::x86_page_unmap: unmap_page(object); return Reply{};
     default: return fail(error(abi::Error::illegal_operation));
     }
 }
@@ -57,8 +59,11 @@ Result<Reply> FakeKernel::retype(Object& untyped, CPtr cptr, std::span<u64 const
     for (u64 i = 0; i < words[5]; ++i)
         if (objects_.contains(words[4] + i)) return fail(error(abi::Error::delete_first));
     untyped.used = start + (words[5] << bits);
-    for (u64 i = 0; i < words[5]; ++i)
-        objects_[words[4] + i] = {static_cast<abi::ObjectType>(words[0]), bits, cptr, 0};
+    auto const type = static_cast<abi::ObjectType>(words[0]);
+    for (u64 i = 0; i < words[5]; ++i) {
+        objects_[words[4] + i] = {type, bits, cptr, 0, 0};
+        if (listener_ && type == abi::ObjectType::small_page) listener_->made(words[4] + i);
+    }
     return Reply{};
 }
 
@@ -71,12 +76,40 @@ Result<Reply> FakeKernel::map_structure(unsigned level, u64 address) {
     return Reply{};
 }
 
-Result<Reply> FakeKernel::map_page(u64 address) {
+Result<Reply> FakeKernel::map_page(CPtr cptr, u64 address, u64 rights) {
+    Object& frame = objects_.at(cptr);
+    if (frame.mapped != 0 && frame.mapped != address)
+        return fail(error(abi::Error::invalid_argument));
     for (unsigned above : {39u, 30u, 21u})
         if (!structures_.contains({above, address >> above}))
             return fail(error(abi::Error::failed_lookup, 0, 2, above));
-    pages_.insert(address);
+    frame.mapped = address;
+    pages_[address] = cptr;
+    if (listener_) listener_->mapped(cptr, address, rights);
     return Reply{};
+}
+
+void FakeKernel::unmap_page(CPtr cptr) {
+    u64 const address = std::exchange(objects_.at(cptr).mapped, 0);
+    if (address == 0 || pages_.at(address) != cptr) return;
+    pages_.erase(address);
+    if (listener_) listener_->unmapped(cptr, address);
+}
+
+Result<Reply> FakeKernel::move(CPtr to, CPtr from) {
+    if (objects_.contains(to)) return fail(error(abi::Error::delete_first));
+    objects_[to] = objects_.at(from);
+    objects_.erase(from);
+    for (auto& [slot, object] : objects_)
+        if (object.parent == from) object.parent = to;
+    return Reply{};
+}
+
+void FakeKernel::destroy(CPtr slot) {
+    auto const object = objects_.find(slot);
+    if (object == objects_.end()) return;
+    if (object->second.type == abi::ObjectType::small_page) unmap_page(slot);
+    objects_.erase(object);
 }
 
 void FakeKernel::remove_children(CPtr parent) {
@@ -86,7 +119,7 @@ void FakeKernel::remove_children(CPtr parent) {
             if (object.parent != parent) continue;
             CPtr const child = slot;
             remove_children(child);
-            objects_.erase(child);
+            destroy(child);
             found = true;
             break;
         }

@@ -13,6 +13,15 @@ namespace user::test {
 
 class FakeKernel {
 public:
+    // What happens to frames: made (zeroed), mapped or mapped again with other rights, unmapped.
+    struct FrameListener {
+        virtual ~FrameListener() = default;
+        virtual void made(CPtr frame) = 0;
+        virtual void mapped(CPtr frame, u64 address, u64 rights) = 0;
+        virtual void unmapped(CPtr frame, u64 address) = 0;
+    };
+    void listen(FrameListener& listener) { listener_ = &listener; }
+
     static constexpr CNode cnode{2};
 
     FakeKernel();
@@ -33,16 +42,21 @@ private:
         abi::ObjectType type;
         unsigned size_bits;
         CPtr parent;
-        u64 used; // bytes of an untyped up to its watermark
+        u64 used;   // bytes of an untyped up to its watermark
+        u64 mapped; // address of a frame; 0: not mapped
     };
     Result<Reply> retype(Object& untyped, CPtr cptr, std::span<u64 const> words);
     Result<Reply> map_structure(unsigned level, u64 address);
-    Result<Reply> map_page(u64 address);
+    Result<Reply> map_page(CPtr frame, u64 address, u64 rights);
+    Result<Reply> move(CPtr to, CPtr from);
+    void unmap_page(CPtr frame);
+    void destroy(CPtr slot);
     void remove_children(CPtr parent);
 
     std::map<CPtr, Object> objects_;
     std::set<std::pair<unsigned, u64>> structures_; // level and address
-    std::set<u64> pages_;
+    std::map<u64, CPtr> pages_;                     // frame by address
+    FrameListener* listener_ = nullptr;
     unsigned remaining_ = ~0u;
 };
 

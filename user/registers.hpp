@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a driver reaches the registers of its device: the two kinds of bus behind RegisterBus (base/register.hpp).
+// How a driver reaches the registers of its device: the two kinds of bus behind RegisterBus
+// (base/register.hpp).
 #pragma once
 
 #include "base/register.hpp"
 #include "user/io_port.hpp"
 
-// Registers of one byte behind a range of I/O ports. An access outside the ports granted reads 0 and writes nothing.
+// Registers of one byte behind a range of I/O ports. An access outside the ports granted reads 0
+// and writes nothing.
 struct PortRegisters {
     user::IoPort ports;
     u16 first;
