@@ -162,6 +162,10 @@ std::expected<LinuxEntry, BootError> load_linux(GuestMemory const& memory, BzIma
     put(memory, acpi_at, tables.data(), tables.size());
     write_boot_params(memory, kernel, initramfs_at, initramfs.size());
     write_page_tables(memory);
+    // Linux restarts a hardware-reduced machine through the firmware's first instruction, in real mode:
+    // mov $reset_value,%al; mov $reset_port,%dx; out %al,%dx; hlt
+    constexpr u8 restart[] = {0xb0, reset_value, 0xba, reset_port & 0xff, reset_port >> 8, 0xee, 0xf4};
+    put(memory, reset_vector_at, restart);
 
     constexpr u16 code = 0x10; // the selectors that the protocol asks for
     constexpr u16 data = 0x18;

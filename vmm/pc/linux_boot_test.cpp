@@ -93,6 +93,13 @@ TEST(LinuxBoot, PageTablesMapTheFirstFourGibibytesOntoThemselves) {
     }
 }
 
+TEST(LinuxBoot, TheFirmwaresFirstInstructionsResetTheMachine) {
+    Loaded world(64 * mebibyte);
+    ASSERT_TRUE(world.load({}, ""));
+    auto const code = world.memory.bytes(reset_vector_at, 7);
+    EXPECT_EQ(std::vector<u8>(code.begin(), code.end()), (std::vector<u8>{0xb0, 0x01, 0xba, 0x02, 0x06, 0xee, 0xf4}));
+}
+
 TEST(LinuxBoot, MemoryMapCoversLowMemoryWithoutGapsOrOverlaps) {
     u64 next = 0;
     u64 ram = 0;

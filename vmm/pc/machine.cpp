@@ -16,6 +16,7 @@ constexpr u32 msr_kvm_wall_clock = 0x4b564d00;
 constexpr u32 msr_kvm_system_time = 0x4b564d01;
 constexpr u32 msr_kvm_end_of_interrupt = 0x4b564d04;
 constexpr u32 msr_amd_hardware_configuration = 0xc0010015;
+constexpr u32 msr_amd_northbridge_configuration = 0xc001001f;
 constexpr u32 msr_amd_system_configuration = 0xc0010010;
 constexpr u32 msr_amd_tseg_address = 0xc0010112;
 constexpr u32 msr_amd_load_store_configuration = 0xc0011020;
@@ -80,6 +81,7 @@ std::optional<u64> Machine::read_msr(u32 msr, u64 now) {
     case msr_amd_decode_configuration: return lfence_serialises;
     case msr_microcode:
     case msr_amd_system_configuration:
+    case msr_amd_northbridge_configuration:
     case msr_amd_tseg_address:
     case msr_amd_load_store_configuration: return 0;
     default: return std::nullopt;
@@ -105,6 +107,7 @@ bool Machine::write_msr(u32 msr, u64 value, u64 now) {
     case msr_microcode:
     case msr_misc_enable:
     case msr_amd_hardware_configuration:
+    case msr_amd_northbridge_configuration:
     case msr_amd_decode_configuration:
     case msr_amd_load_store_configuration: return true; // kept as they are
     default: return false;
