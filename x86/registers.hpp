@@ -29,6 +29,7 @@ using GlobalPages = Bits<7>;
 using FxSave = Bits<9>; // OSFXSR
 using UserModeInstructionPrevention = Bits<11>;
 using Pcid = Bits<17>;
+using XSave = Bits<18>; // OSXSAVE
 using SupervisorExecutionPrevention = Bits<20>;
 using SupervisorAccessPrevention = Bits<21>;
 } // namespace cr4

@@ -8,6 +8,12 @@ Vcpu::Vcpu(PhysAddr self, GuestSupport const& support) : support_(&support) {
     static_assert(offsetof(Vcpu, vmcb_) == 0 && offsetof(Vcpu, io_permissions_) == 0x1000);
     for (u8& ports : io_permissions_) ports = 0xff;
     frame_.vmcb = self.value;
+    frame_.xcr0 = vmcs_field::xcr0_x87;
+    // As FNINIT and LDMXCSR leave it: all exceptions masked.
+    frame_.fpu[0] = std::byte{0x7f};
+    frame_.fpu[1] = std::byte{0x03};
+    frame_.fpu[24] = std::byte{0x80};
+    frame_.fpu[25] = std::byte{0x1f};
     vmcb_.io_permissions = self.value + offsetof(Vcpu, io_permissions_);
     vmcb_.msr_permissions = support.msr_permissions.value;
     reset();

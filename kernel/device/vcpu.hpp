@@ -14,6 +14,7 @@
 // - Activity states other than active, software interrupts as injected events, PDPTEs, DEBUGCTL, SMBASE, the preemption timer and
 //   pending debug exceptions do not exist: the fields read 0 and stay 0.
 // - VMX and SVM instructions in the guest raise #UD, except VMMCALL, which is VMCALL's exit.
+// - XSETBV that switches on what the processor and the kernel know (x87, SSE, AVX) is carried out; the rest exits.
 #pragma once
 
 #include <optional>
@@ -109,6 +110,7 @@ private:
     void take_back_interrupted_event();
     AfterExit record_exception(u64 vector);
     AfterExit raise_invalid_opcode();
+    bool set_xcr0();
 
     svm::Vmcb vmcb_{};
     u8 io_permissions_[svm::io_permission_bytes]{};

@@ -16,6 +16,7 @@ constexpr GuestSupport processor{.present = true,
                                  .cr4_bits = 0x3507ff,
                                  .efer_bits = 0xd01,
                                  .physical_mask = (u64{1} << 40) - 1,
+                                 .xcr0_bits = 7,
                                  .msr_permissions = {0x5000}};
 constexpr PhysAddr self{0x80000};
 constexpr PhysAddr root{0x123000};
@@ -389,6 +390,29 @@ TEST_F(VcpuTest, SvmInstructionsRaiseInvalidOpcode) {
     write(Field::secondary_controls, 8);
     ASSERT_TRUE(enter());
     EXPECT_EQ(vcpu->vmcb().intercepts[1] & 0x80, 0u) << "RDTSCP enabled";
+}
+
+TEST_F(VcpuTest, XsetbvIsCarriedOutWhereTheProcessorKnowsTheParts) {
+    auto const xsetbv = [&](u64 register_number, u64 value) {
+        vcpu->registers().rcx = register_number;
+        vcpu->registers().rdx = value >> 32;
+        EXPECT_TRUE(enter(0x1000));
+        vcpu->vmcb().rax = value & 0xffffffff;
+        return leave(svm::exit_code::xsetbv);
+    };
+    EXPECT_EQ(vcpu->frame().xcr0, 1u);
+    EXPECT_EQ(xsetbv(0, 7), AfterExit::resume);
+    EXPECT_EQ(vcpu->frame().xcr0, 7u);
+    EXPECT_EQ(read(Field::guest_rip), 0x1003u);
+    EXPECT_EQ(vcpu->frame().fpu[512], std::byte{3}) << "what FXSAVE saved is valid";
+    EXPECT_EQ(xsetbv(0, 1), AfterExit::resume);
+    for (u64 value : {u64{0}, u64{6}, u64{5}, u64{0xe7}, u64{1} << 32 | 1}) {
+        EXPECT_EQ(xsetbv(0, value), AfterExit::tell_monitor) << value;
+        EXPECT_EQ(reason(), number(vmx::ExitReason::xsetbv));
+        EXPECT_EQ(vcpu->frame().xcr0, 1u);
+        EXPECT_EQ(read(Field::guest_rip), 0x1000u);
+    }
+    EXPECT_EQ(xsetbv(1, 7), AfterExit::tell_monitor);
 }
 
 TEST_F(VcpuTest, AnInterruptedEventComesBackInTheEntryWord) {

@@ -9,6 +9,7 @@ using namespace svm;
 using vmx::ExitReason;
 
 constexpr u64 debug_vector = 1, breakpoint_vector = 3, overflow_vector = 4, invalid_opcode_vector = 6;
+constexpr unsigned xsave_header = 512; // of the XSAVE image: which components it holds
 constexpr u64 page_fault_vector = 14, x87_vector = 16, alignment_vector = 17;
 
 // Exits whose reason and length say it all. A length of 0: prefixes and operands decide, only the processor can tell.
@@ -124,6 +125,21 @@ void Vcpu::take_back_interrupted_event() {
     exit_.vectoring_error_code = controls_.entry_error_code = event::ErrorCode::get(event);
 }
 
+// XSETBV: SDM vol. 2. False: the monitor has to say what becomes of it.
+bool Vcpu::set_xcr0() {
+    using namespace vmcs_field;
+    abi::VcpuRegisters const& r = frame_.registers;
+    u64 const value = r.rdx << 32 | static_cast<u32>(r.rax);
+    bool const known = (value & ~support_->xcr0_bits) == 0 && (value & xcr0_x87);
+    if (static_cast<u32>(r.rcx) != 0 || !known || ((value & xcr0_avx) && !(value & xcr0_sse))) return false;
+    // The image that FXSAVE wrote holds x87 and SSE state; XRSTOR must take it from there.
+    if (frame_.xcr0 == xcr0_x87) frame_.fpu[xsave_header] = std::byte{xcr0_x87 | xcr0_sse};
+    frame_.xcr0 = value;
+    vmcb_.rip += 3;
+    vmcb_.interrupt_shadow = 0;
+    return true;
+}
+
 AfterExit Vcpu::raise_invalid_opcode() {
     controls_.entry_interruption = vmx::interruption::Valid::mask |
                                    vmx::interruption::Type::make(vmx::interruption::type_exception) |
@@ -179,6 +195,7 @@ AfterExit Vcpu::record_exit(GuestTags& tags) {
     bool const svm_instruction = code == exit_code::vmrun || (code >= exit_code::vmload && code <= exit_code::skinit) ||
                                  code == exit_code::invlpga || code == exit_code::rdpru;
     if (svm_instruction) return raise_invalid_opcode();
+    if (code == exit_code::xsetbv && set_xcr0()) return AfterExit::resume;
     if (code == exit_code::rdtscp && !vmx::secondary::Rdtscp::get(controls_.secondary)) return raise_invalid_opcode();
 
     if (code < exit_code::exception0) exit_ = move_exit(vmcb_);

@@ -31,6 +31,7 @@ inline constexpr u64 rflags_virtual_8086 = u64{1} << 17;
 inline constexpr u64 dr7_changeable = 0xffff2bff;
 inline constexpr u64 dr7_forced = 0x400;
 inline constexpr u64 dr6_forced = 0xffff0ff0;
+inline constexpr u64 xcr0_x87 = 1, xcr0_sse = 2, xcr0_avx = 4; // SDM vol. 1, 13.3
 inline constexpr u64 reset_pat = 0x0007040600070406;
 
 // A VMX access rights word and an SVM attribute word hold the same descriptor bits at other places.

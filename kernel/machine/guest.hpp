@@ -14,6 +14,7 @@ struct GuestSupport {
     u64 cr4_bits{};          // bits of CR4 that the processor knows
     u64 efer_bits{};         // bits of EFER that a guest may set
     u64 physical_mask{};     // bits of a physical address
+    u64 xcr0_bits{};         // what a guest may switch on in XCR0; 0: the processor has no XSAVE
     PhysAddr msr_permissions; // the one MSR permission map, svm::msr_permission_bytes
 };
 
@@ -22,8 +23,9 @@ struct GuestFrame {
     abi::VcpuRegisters registers; // rax is the VMCB's at entry and exit
     u64 vmcb;                     // physical address
     u64 debug_registers[4];       // DR0..DR3
-    u64 reserved[4];
-    alignas(64) std::byte fpu[512]; // FXSAVE image
+    u64 xcr0; // 1: FXSAVE knows all of the guest's FPU state
+    u64 reserved[3];
+    alignas(64) std::byte fpu[832]; // FXSAVE or, with more than x87 in xcr0, XSAVE image
 };
 static_assert(offsetof(GuestFrame, vmcb) == 120 && offsetof(GuestFrame, debug_registers) == 128);
 static_assert(offsetof(GuestFrame, fpu) == 192);

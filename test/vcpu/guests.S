@@ -161,6 +161,20 @@ guest_\name\()_end:
     vmmcall
     done fpu
 
+    guest avx // rdi: 32 bytes
+    mov %cr4, %rax
+    or $0x40000, %rax
+    mov %rax, %cr4
+    xor %ecx, %ecx
+    xor %edx, %edx
+    mov $7, %eax
+    xsetbv
+    vmovdqu (%rdi), %ymm0
+    vmmcall
+    vmovdqu %ymm0, (%rdi)
+    vmmcall
+    done avx
+
     guest debug_registers
     mov %db0, %rax
     mov %rbx, %db0

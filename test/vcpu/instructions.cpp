@@ -201,6 +201,32 @@ void test_fpu() {
     expect("FPU: and nothing changed for the monitor", xmm0_low(), 0x1234567812345678);
 }
 
+void test_avx() {
+    Bench one, other;
+    one.load(guest::avx());
+    other.load(guest::avx());
+    for (Bench* bench : {&one, &other}) {
+        bench->write_registers({.rdi = 0x6000});
+        for (u64 i = 0; i < 4; ++i) bench->word(0x6000 + 8 * i) = 0x1111 * (i + 1) + (bench == &one ? 0 : 0x10000);
+    }
+    one.use(own_thread);
+    Stop first = one.run();
+    expect("AVX: a guest switches it on by itself", first.reason(), reason_of(ExitReason::vmcall));
+    other.use(own_thread);
+    Stop second = other.run();
+    for (u64 i = 0; i < 4; ++i) one.word(0x6000 + 8 * i) = other.word(0x6000 + 8 * i) = 0;
+    one.use(own_thread);
+    first = one.on(first);
+    other.use(own_thread);
+    second = other.on(second);
+    expect("AVX: they can be stored", first.reason(), reason_of(ExitReason::vmcall));
+    expect("AVX: they can be stored", second.reason(), reason_of(ExitReason::vmcall));
+    bool kept = true;
+    for (u64 i = 0; i < 4; ++i)
+        kept &= one.word(0x6000 + 8 * i) == 0x1111 * (i + 1) && other.word(0x6000 + 8 * i) == 0x1111 * (i + 1) + 0x10000;
+    check("AVX: each guest keeps all 32 bytes of its registers", kept);
+}
+
 } // namespace
 
 void test_instructions() {
@@ -212,4 +238,5 @@ void test_instructions() {
     test_time();
     test_debug_registers();
     test_fpu();
+    test_avx();
 }

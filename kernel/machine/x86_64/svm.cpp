@@ -3,6 +3,7 @@
 #include "kernel/machine/x86_64/svm.hpp"
 
 #include "kernel/device/msr_permissions.hpp"
+#include "kernel/device/vmcs_field.hpp"
 #include "kernel/machine/machine.hpp"
 #include "kernel/machine/x86_64/entry.hpp"
 #include "kernel/machine/x86_64/features.hpp"
@@ -50,6 +51,47 @@ u64 known_cr4_bits() {
     return bits;
 }
 
+// Which parts of the FPU a guest may switch on: x87, SSE, AVX as far as the processor has them.
+u64 known_xcr0_bits() {
+    if (!Bits<26>::get(processor::cpuid(1).ecx)) return 0;
+    return processor::cpuid(0xd).eax & (vmcs_field::xcr0_x87 | vmcs_field::xcr0_sse | vmcs_field::xcr0_avx);
+}
+
+u64 read_xcr0() {
+    u32 low, high;
+    asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return u64{high} << 32 | low;
+}
+
+void write_xcr0(u64 value) {
+    asm volatile("xsetbv" : : "c"(0), "a"(static_cast<u32>(value)), "d"(static_cast<u32>(value >> 32)));
+}
+
+// The kernel itself and its threads know nothing of XSAVE: CR4.OSXSAVE is on only while the guest's state is moved and in use.
+void switch_fpu_in(GuestFrame const& frame) {
+    if (frame.xcr0 == vmcs_field::xcr0_x87) return load_fpu(frame.fpu);
+    processor::clear_task_switched();
+    processor::write_cr4(processor::read_cr4() | cr4::XSave::mask);
+    write_xcr0(frame.xcr0);
+    asm volatile("xrstor64 (%0)" : : "r"(frame.fpu), "a"(support.xcr0_bits), "d"(0) : "memory");
+}
+
+// XCR0 is read back instead of remembered: QEMU 7.2 does not intercept XSETBV.
+void switch_fpu_out(GuestFrame& frame) {
+    if (!support.xcr0_bits) return save_fpu(frame.fpu);
+    processor::clear_task_switched();
+    processor::write_cr4(processor::read_cr4() | cr4::XSave::mask);
+    frame.xcr0 = read_xcr0();
+    if (frame.xcr0 == vmcs_field::xcr0_x87) {
+        save_fpu(frame.fpu);
+    } else {
+        // Only what the image has room for.
+        asm volatile("xsave64 (%0)" : : "r"(frame.fpu), "a"(support.xcr0_bits), "d"(0) : "memory");
+        write_xcr0(vmcs_field::xcr0_x87);
+    }
+    processor::write_cr4(processor::read_cr4() & ~cr4::XSave::mask);
+}
+
 void switch_debug_registers_in(u64 const (&values)[4]) {
     asm volatile("mov %0, %%dr0\n mov %1, %%dr1\n mov %2, %%dr2\n mov %3, %%dr3"
                  :
@@ -80,15 +122,16 @@ void start_guests() {
                .efer_bits = efer::SystemCall::mask | efer::LongModeEnable::mask | efer::LongModeActive::mask |
                             efer::NoExecuteEnable::make(features().no_execute),
                .physical_mask = (u64{1} << features().physical_address_bits) - 1,
+               .xcr0_bits = known_xcr0_bits(),
                .msr_permissions = {physical_in_image(&permissions)}};
 }
 
 Event run_guest(GuestFrame& frame) {
-    load_fpu(frame.fpu);
+    switch_fpu_in(frame);
     switch_debug_registers_in(frame.debug_registers);
     svm_run(&frame, physical_in_image(&host_vmcb));
     switch_debug_registers_out(frame.debug_registers);
-    save_fpu(frame.fpu);
+    switch_fpu_out(frame);
     auto const& vmcb = *reinterpret_cast<svm::Vmcb const*>(window({frame.vmcb}));
     if (vmcb.exit_code != svm::exit_code::interrupt) return VmExitEvent{};
     unsigned const vector = take_interrupt();
