@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A device register: its width, and its offset from the start of the device. Fields are base/types.hpp's Bits.
+// A device register: its width, and its offset from the start of the device. Fields are
+// base/types.hpp's Bits.
 #pragma once
 
 #include <concepts>
@@ -11,8 +12,10 @@ template <class Word, unsigned Offset> struct Register {
     static constexpr unsigned offset = Offset;
 };
 
-// What reads and writes registers of one device: ports, mapped memory, or a test's record of accesses.
-template <class Bus, class Reg> concept RegisterBus = requires(Bus& bus, Reg reg, typename Reg::Value value) {
+// What reads and writes registers of one device: ports, mapped memory, or a test's record of
+// accesses.
+template <class Bus, class Reg>
+concept RegisterBus = requires(Bus& bus, Reg reg, typename Reg::Value value) {
     { bus.read(reg) } -> std::same_as<typename Reg::Value>;
     bus.write(reg, value);
 };

@@ -36,7 +36,8 @@ TEST(ByteQueue, TakesWhatFits) {
 TEST(ByteQueue, AWreckedCounterNeitherLeavesTheArrayNorKeepsTheReaderBusy) {
     protocol::ByteQueue<8> queue;
     u32 const wrecked = 0x80000000;
-    std::memcpy(reinterpret_cast<char*>(&queue), &wrecked, sizeof wrecked); // the writer's counter comes first
+    std::memcpy(reinterpret_cast<char*>(&queue), &wrecked,
+                sizeof wrecked); // the writer's counter comes first
     EXPECT_EQ(queue.used(), 8u);
     EXPECT_EQ(drain(queue), "");
     EXPECT_EQ(queue.used(), 0u);

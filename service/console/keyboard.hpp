@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a typed byte means: input for the client with the keyboard, or a command to the console after Ctrl-T.
+// What a typed byte means: input for the client with the keyboard, or a command to the console
+// after Ctrl-T.
 #pragma once
 
 #include <variant>
@@ -7,10 +8,14 @@
 #include "base/types.hpp"
 
 namespace key {
-struct Input { char c; };     // for the client with the keyboard
-struct List {};               // say who the clients are
-struct Next {};               // the next client gets the keyboard
-struct Select { unsigned number; }; // this client, counted from 1 as in the list
+struct Input {
+    char c;
+};              // for the client with the keyboard
+struct List {}; // say who the clients are
+struct Next {}; // the next client gets the keyboard
+struct Select {
+    unsigned number;
+}; // this client, counted from 1 as in the list
 struct Nothing {};
 } // namespace key
 
@@ -19,8 +24,9 @@ using KeyAction = std::variant<key::Nothing, key::Input, key::List, key::Next, k
 class Keyboard {
 public:
     static constexpr char escape = 'T' & 0x1f; // Ctrl-T
-    static constexpr char const* help = "Ctrl-T Tab: next, Ctrl-T 1-9: that one, Ctrl-T ?: this list, "
-                                        "Ctrl-T Ctrl-T: a Ctrl-T for the client";
+    static constexpr char const* help =
+        "Ctrl-T Tab: next, Ctrl-T 1-9: that one, Ctrl-T ?: this list, "
+        "Ctrl-T Ctrl-T: a Ctrl-T for the client";
 
     KeyAction on_byte(char c) {
         if (!escaped_) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The console service: the serial port's driver, shared by all clients (protocol/console.hpp).
-// Grants: the port's I/O ports, its interrupt, serve_console; a timer if lines shall wait for their ends.
+// Grants: the port's I/O ports, its interrupt, serve_console; a timer if lines shall wait for their
+// ends.
 #include <bit>
 #include <cstdio>
 
@@ -20,8 +21,8 @@ using namespace protocol;
 class Console {
 public:
     Console(GrantInfo const& ports, GrantInfo const& interrupt, GrantInfo const* timer)
-        : bus_{{ports.first_slot}, static_cast<u16>(ports.first)}, interrupt_{interrupt.first_slot}, timer_(timer),
-          lines_(timer ? Multiplexer::default_patience : 0) {}
+        : bus_{{ports.first_slot}, static_cast<u16>(ports.first)}, interrupt_{interrupt.first_slot},
+          timer_(timer), lines_(timer ? Multiplexer::default_patience : 0) {}
 
     [[noreturn]] void run() {
         port_.start();
@@ -44,17 +45,19 @@ private:
             auto const& client = info.clients[i];
             using StartsWithKeyboard = Bits<0>;
             using NoName = Bits<1>;
-            lines_.add(client.name, *reinterpret_cast<ConsolePage*>(client.page), NoName::get(client.flags) != 0);
+            lines_.add(client.name, *reinterpret_cast<ConsolePage*>(client.page),
+                       NoName::get(client.flags) != 0);
             if (StartsWithKeyboard::get(client.flags)) lines_.give_keyboard(i);
         }
         if (lines_.keyboard() == Multiplexer::no_client) lines_.next_keyboard();
     }
 
-    // An edge-triggered line rises again only when nothing is pending, and an edge while it was masked may be lost: so the
-    // port is asked once more after the acknowledgement.
+    // An edge-triggered line rises again only when nothing is pending, and an edge while it was
+    // masked may be lost: so the port is asked once more after the acknowledgement.
     void serve_port() {
         do {
-            while (port_.serve([&](char c) { on_byte(c); }, [&] { lines_.port_lost_input(); })) print();
+            while (port_.serve([&](char c) { on_byte(c); }, [&] { lines_.port_lost_input(); }))
+                print();
             [[maybe_unused]] auto const acknowledged = interrupt_.acknowledge();
         } while (port_.serve([&](char c) { on_byte(c); }, [&] { lines_.port_lost_input(); }));
     }
@@ -84,10 +87,12 @@ private:
         lines_.pump(nanoseconds(user::time_stamp(), tsc_khz));
         port_.transmit([&] { return lines_.next(); });
         ring(lines_.take_bells());
-        // Not a Call: the console waits for nobody. Is the timer busy, the next event looks at the clock.
+        // Not a Call: the console waits for nobody. Is the timer busy, the next event looks at the
+        // clock.
         if (auto const deadline = lines_.deadline(); deadline && timer_)
-            user::send_if_awaited(timer_->first_slot,
-                                  user::Message::make(std::to_underlying(TimerLabel::arm), 2, *deadline, 0));
+            user::send_if_awaited(
+                timer_->first_slot,
+                user::Message::make(std::to_underlying(TimerLabel::arm), 2, *deadline, 0));
     }
 
     void ring(u32 clients) {
@@ -113,7 +118,8 @@ int main() {
     auto const* ports = find_grant(GrantKind::io_ports);
     auto const* interrupt = find_grant(GrantKind::irq);
     if (!ports || !interrupt) {
-        std::fputs("needs the grants `ports` (of a 16550) and `irqs`: add them to its manifest\n", stderr);
+        std::fputs("needs the grants `ports` (of a 16550) and `irqs`: add them to its manifest\n",
+                   stderr);
         return 1;
     }
     static Console console(*ports, *interrupt, find_grant(GrantKind::timer));

@@ -5,16 +5,23 @@
 
 void Multiplexer::add(std::string_view name, protocol::ConsolePage& page, bool anonymous) {
     if (count_ == clients_.size()) return;
-    clients_[count_++] = {.name = name, .page = &page, .anonymous = anonymous, .line = {}, .size = 0,
-                          .escape = Escape::none, .waiting_since = {}, .lost_input = 0};
+    clients_[count_++] = {.name = name,
+                          .page = &page,
+                          .anonymous = anonymous,
+                          .line = {},
+                          .size = 0,
+                          .escape = Escape::none,
+                          .waiting_since = {},
+                          .lost_input = 0};
 }
 
 void Multiplexer::pump(u64 now) {
     deadline_.reset();
     report_lost_input();
-    // No more than the port will soon want: what is in the stream is lost when the console crashes, what is in the clients'
-    // queues is not.
-    for (unsigned idle = 0; idle < count_ && written_ - read_ < enough && room() >= turn + line_room;) {
+    // No more than the port will soon want: what is in the stream is lost when the console crashes,
+    // what is in the clients' queues is not.
+    for (unsigned idle = 0;
+         idle < count_ && written_ - read_ < enough && room() >= turn + line_room;) {
         unsigned const client = turn_of_;
         turn_of_ = (turn_of_ + 1) % count_;
         idle = take_turn(client, now) ? 0 : idle + 1;
@@ -31,7 +38,8 @@ bool Multiplexer::take_turn(unsigned number, u64 now) {
     Client& client = clients_[number];
     bool const moved = number == keyboard_ ? print_raw(number) : print_lines(number, now);
     // Room is worth a bell when a good part of the queue is free.
-    if (client.page->output.used() <= client.page->output.room() && client.page->output_waiting.exchange(0) != 0)
+    if (client.page->output.used() <= client.page->output.room() &&
+        client.page->output_waiting.exchange(0) != 0)
         bells_ |= u32{1} << number;
     return moved;
 }
@@ -40,7 +48,8 @@ bool Multiplexer::print_raw(unsigned number) {
     Client& client = clients_[number];
     char bytes[turn / 2]; // each may become two
     u32 const count = client.page->output.read(bytes);
-    if (client.size != 0) print_collected(number, false); // from the time before it had the keyboard
+    if (client.size != 0)
+        print_collected(number, false); // from the time before it had the keyboard
     if (count == 0) return false;
     break_line_for(number);
     for (u32 i = 0; i < count; ++i) {
@@ -69,8 +78,10 @@ bool Multiplexer::print_lines(unsigned number, u64 now) {
     } else if (!client.waiting_since) {
         client.waiting_since = now;
     }
-    if (client.size != 0 && now - *client.waiting_since >= patience_) print_collected(number, false);
-    else if (client.size != 0) wait_until(*client.waiting_since + patience_);
+    if (client.size != 0 && now - *client.waiting_since >= patience_)
+        print_collected(number, false);
+    else if (client.size != 0)
+        wait_until(*client.waiting_since + patience_);
     return moved;
 }
 
@@ -172,9 +183,13 @@ void Multiplexer::report_lost_input() {
     }
     for (auto& client : clients_) {
         // One line for a flood: when there is room for input again.
-        if (client.lost_input == 0 || client.page->input.room() == 0 || room() < line_room) continue;
+        if (client.lost_input == 0 || client.page->input.room() == 0 || room() < line_room)
+            continue;
         user::Text<max_line> text;
-        text.decimal(client.lost_input).add(" bytes typed for ").add(client.name).add(" were lost, it does not read them");
+        text.decimal(client.lost_input)
+            .add(" bytes typed for ")
+            .add(client.name)
+            .add(" were lost, it does not read them");
         client.lost_input = 0;
         notice({text.c_str(), text.size()});
     }
@@ -182,7 +197,8 @@ void Multiplexer::report_lost_input() {
 
 void Multiplexer::notice(std::string_view text) {
     constexpr std::string_view prefix = "console: ";
-    if (room() < text.size() + prefix.size() + 4) return; // somebody types commands faster than the port prints
+    if (room() < text.size() + prefix.size() + 4)
+        return; // somebody types commands faster than the port prints
     break_line_for(no_client);
     put(prefix);
     put(text);
@@ -194,7 +210,10 @@ void Multiplexer::list_clients() {
     for (unsigned i = 0; i < count_; ++i) {
         if (clients_[i].anonymous) continue;
         user::Text<max_line> text;
-        text.decimal(++number).add(' ').add(clients_[i].name).add(i == keyboard_ ? " (keyboard)" : "");
+        text.decimal(++number)
+            .add(' ')
+            .add(clients_[i].name)
+            .add(i == keyboard_ ? " (keyboard)" : "");
         notice({text.c_str(), text.size()});
     }
 }

@@ -2,11 +2,12 @@
 // Who may print now: merges the output of all clients into one stream of bytes, line by line.
 //
 //   client with the keyboard   as it is, byte by byte                   ──┐
-//   other clients              whole lines, `name| ` in front of each   ──┼─▶ stream, a turn of at most 512 bytes each
-//   root, the console itself   whole lines, nothing in front            ──┘
+//   other clients              whole lines, `name| ` in front of each   ──┼─▶ stream, a turn of at
+//   most 512 bytes each root, the console itself   whole lines, nothing in front            ──┘
 //
-// A line is never broken by another client's, unless its end does not come: after `patience` the others go on in a new
-// line. A part of a line that waits so long for its end is printed as it is. All times are nanoseconds of any clock.
+// A line is never broken by another client's, unless its end does not come: after `patience` the
+// others go on in a new line. A part of a line that waits so long for its end is printed as it is.
+// All times are nanoseconds of any clock.
 #pragma once
 
 #include <array>
@@ -24,7 +25,8 @@ public:
     // patience 0: nobody waits, for a console that has no timer.
     explicit Multiplexer(u64 patience) : patience_(patience) {}
 
-    // In order of badge. The name must stay valid. anonymous: no name in front and never the keyboard.
+    // In order of badge. The name must stay valid. anonymous: no name in front and never the
+    // keyboard.
     void add(std::string_view name, protocol::ConsolePage& page, bool anonymous);
     unsigned size() const { return count_; }
 
@@ -34,7 +36,8 @@ public:
     std::optional<u64> deadline() const { return deadline_; }
     // The next byte of the stream.
     std::optional<char> next();
-    // Which clients must be rung, a bit for each: they waited for room, or input came. Asking clears it.
+    // Which clients must be rung, a bit for each: they waited for room, or input came. Asking
+    // clears it.
     u32 take_bells() { return std::exchange(bells_, 0); }
 
     unsigned keyboard() const { return keyboard_; }
@@ -61,7 +64,11 @@ private:
     // What one line can take: its text, the name, two line ends.
     static constexpr u32 line_room = max_line + protocol::name_size + 8;
 
-    enum class Escape : u8 { none, started, sequence }; // of a terminal: not for other clients' screens
+    enum class Escape : u8 {
+        none,
+        started,
+        sequence
+    }; // of a terminal: not for other clients' screens
 
     struct Client {
         std::string_view name;
@@ -95,9 +102,9 @@ private:
     std::array<Client, protocol::max_clients> clients_{};
     unsigned count_{};
     unsigned keyboard_{no_client};
-    unsigned turn_of_{};         // who is next
+    unsigned turn_of_{};          // who is next
     unsigned line_of_{no_client}; // whose line is unfinished on the screen
-    char last_{'\n'};            // byte put
+    char last_{'\n'};             // byte put
     u32 bells_{};
     u32 port_lost_{};
     std::optional<u64> deadline_;

@@ -91,7 +91,8 @@ TEST(Multiplexer, PrintsAPartOfALineWhenNothingMoreComes) {
 TEST(Multiplexer, CutsLinesThatNeverEndAndDropsTerminalSequencesOfOthers) {
     World world;
     world.print(world.b, std::string(300, 'x') + "\n\x1b[2J\x1b[Hclear\a\n");
-    EXPECT_EQ(world.seen(), "b| " + std::string(256, 'x') + "\r\nb| " + std::string(44, 'x') + "\r\nb| clear\r\n");
+    EXPECT_EQ(world.seen(), "b| " + std::string(256, 'x') + "\r\nb| " + std::string(44, 'x') +
+                                "\r\nb| clear\r\n");
 }
 
 TEST(Multiplexer, AFloodDoesNotStarveTheOthers) {

@@ -8,7 +8,7 @@ namespace uart {
 
 struct ReceiveData : Register<u8, 0> {};
 struct TransmitData : Register<u8, 0> {};
-struct DivisorLow : Register<u8, 0> {};  // while LineControl::DivisorAccess is set
+struct DivisorLow : Register<u8, 0> {}; // while LineControl::DivisorAccess is set
 struct DivisorHigh : Register<u8, 1> {};
 struct InterruptEnable : Register<u8, 1> {
     using Received = Bits<0>;
@@ -42,13 +42,13 @@ inline constexpr unsigned fifo_size = 16;
 } // namespace uart
 
 template <class Bus>
-    requires RegisterBus<Bus, uart::LineStatus>
+requires RegisterBus<Bus, uart::LineStatus>
 class Uart {
 public:
     explicit Uart(Bus& bus) : bus_(bus) {}
 
-    // 115200 baud, 8 data bits, no parity, FIFOs on, interrupt for each byte received. What is in the FIFOs stays: a driver
-    // that was started again finds there what came meanwhile.
+    // 115200 baud, 8 data bits, no parity, FIFOs on, interrupt for each byte received. What is in
+    // the FIFOs stays: a driver that was started again finds there what came meanwhile.
     void start() {
         using namespace uart;
         bus_.write(InterruptEnable{}, 0);
@@ -57,13 +57,15 @@ public:
         bus_.write(DivisorHigh{}, 0);
         bus_.write(LineControl{}, byte(LineControl::WordLength::make(3)));
         bus_.write(FifoControl{}, byte(FifoControl::Enable::mask));
-        bus_.write(ModemControl{}, byte(ModemControl::DataTerminalReady::mask | ModemControl::RequestToSend::mask |
-                                        ModemControl::Out2::mask));
+        bus_.write(ModemControl{},
+                   byte(ModemControl::DataTerminalReady::mask | ModemControl::RequestToSend::mask |
+                        ModemControl::Out2::mask));
         enable(false);
     }
 
-    // Deals with everything the port wants; to be called until it returns false: only then can an edge-triggered line rise
-    // again. received(c): a byte came. overrun(): the port itself lost input.
+    // Deals with everything the port wants; to be called until it returns false: only then can an
+    // edge-triggered line rise again. received(c): a byte came. overrun(): the port itself lost
+    // input.
     template <class Received, class Overrun> bool serve(Received received, Overrun overrun) {
         using namespace uart;
         u8 const pending = bus_.read(InterruptIdentification{});
@@ -76,8 +78,8 @@ public:
         return InterruptIdentification::NonePending::get(pending) == 0;
     }
 
-    // Hands bytes to the port if it has room. next(): the next byte as std::optional<char>. While there are bytes, the
-    // port interrupts when it wants more.
+    // Hands bytes to the port if it has room. next(): the next byte as std::optional<char>. While
+    // there are bytes, the port interrupts when it wants more.
     template <class Next> void transmit(Next next) {
         using namespace uart;
         if (!LineStatus::TransmitterEmpty::get(bus_.read(LineStatus{}))) return;
@@ -96,8 +98,9 @@ private:
     void enable(bool sending) {
         using namespace uart;
         sending_ = sending;
-        bus_.write(InterruptEnable{}, byte(InterruptEnable::Received::mask | InterruptEnable::LineStatus::mask |
-                                           InterruptEnable::TransmitterEmpty::make(sending)));
+        bus_.write(InterruptEnable{},
+                   byte(InterruptEnable::Received::mask | InterruptEnable::LineStatus::mask |
+                        InterruptEnable::TransmitterEmpty::make(sending)));
     }
 
     Bus& bus_;

@@ -25,10 +25,12 @@ struct FakeUart {
         } else if constexpr (std::is_same_v<Reg, uart::InterruptIdentification>) {
             if ((enabled & 4) != 0 && overrun) return 6;
             if ((enabled & 1) != 0 && !received.empty()) return 4;
-            if ((enabled & 2) != 0 && std::exchange(thre_pending, false)) return 2; // reading clears it
+            if ((enabled & 2) != 0 && std::exchange(thre_pending, false))
+                return 2; // reading clears it
             return 1;
         } else if constexpr (std::is_same_v<Reg, uart::LineStatus>) {
-            unsigned const status = (received.empty() ? 0u : 1u) | (std::exchange(overrun, false) ? 2u : 0u) |
+            unsigned const status = (received.empty() ? 0u : 1u) |
+                                    (std::exchange(overrun, false) ? 2u : 0u) |
                                     (in_fifo == 0 ? 0x20u : 0u);
             return static_cast<u8>(status);
         } else {
@@ -43,7 +45,9 @@ struct FakeUart {
             divisor_access = value & 0x80;
             line = value;
         }
-        if constexpr (std::is_same_v<Reg, uart::DivisorLow> || std::is_same_v<Reg, uart::TransmitData>) put(value);
+        if constexpr (std::is_same_v<Reg, uart::DivisorLow> ||
+                      std::is_same_v<Reg, uart::TransmitData>)
+            put(value);
     }
     void put(u8 value) {
         if (divisor_access) {
@@ -72,7 +76,8 @@ struct World {
         return port.serve([&](char c) { input += c; }, [&] { ++overruns; });
     }
     void transmit() {
-        port.transmit([&] { return taken < output.size() ? std::optional(output[taken++]) : std::nullopt; });
+        port.transmit(
+            [&] { return taken < output.size() ? std::optional(output[taken++]) : std::nullopt; });
     }
 };
 

@@ -21,14 +21,17 @@ template <std::size_t Size> bool is_name(char const (&field)[Size]) {
 char const* check_numbers(Grant const& grant) {
     switch (grant.kind) {
     case GrantKind::io_ports:
-        if (grant.first > grant.second || grant.second > 0xffff) return "a range of I/O ports is not in 0..0xffff";
+        if (grant.first > grant.second || grant.second > 0xffff)
+            return "a range of I/O ports is not in 0..0xffff";
         return nullptr;
     case GrantKind::device_memory:
-        if ((grant.first | grant.second) % 4096 != 0 || grant.second == 0 || grant.first + grant.second < grant.first)
+        if ((grant.first | grant.second) % 4096 != 0 || grant.second == 0 ||
+            grant.first + grant.second < grant.first)
             return "device memory granted is not made of pages";
         return nullptr;
     case GrantKind::guest:
-        if (grant.first % guest_unit != 0 || grant.first == 0) return "a guest's memory is not a multiple of 2 MiB";
+        if (grant.first % guest_unit != 0 || grant.first == 0)
+            return "a guest's memory is not a multiple of 2 MiB";
         return nullptr;
     case GrantKind::irq:
     case GrantKind::file:
@@ -47,7 +50,8 @@ std::expected<Archive, char const*> Archive::open(std::span<std::byte const> byt
     Archive archive(bytes);
     auto const& header = archive.header();
     if (header.magic != archive_magic) return fail("the boot archive is missing");
-    if (header.version != archive_version) return fail("the boot archive has another version: build the image again");
+    if (header.version != archive_version)
+        return fail("the boot archive has another version: build the image again");
     if (header.size > bytes.size()) return fail("the boot archive is truncated");
     archive.bytes_ = bytes.first(header.size);
     if (char const* error = archive.check()) return fail(error);
@@ -59,7 +63,8 @@ bool Archive::holds(u64 offset, u64 count, u64 size) const {
 }
 
 char const* Archive::check() const {
-    if (!holds(header().components, header().component_count, sizeof(ComponentEntry)) || header().components % 8 != 0)
+    if (!holds(header().components, header().component_count, sizeof(ComponentEntry)) ||
+        header().components % 8 != 0)
         return "the boot archive's table of components lies outside of it";
     if (!holds(header().grants, header().grant_count, sizeof(Grant)) || header().grants % 8 != 0)
         return "the boot archive's table of grants lies outside of it";
@@ -88,13 +93,17 @@ u64 Archive::count(ComponentEntry const& component, GrantKind kind) const {
 
 char const* Archive::check_component(ComponentEntry const& component) const {
     if (!is_name(component.name)) return "a component has no name";
-    if (component.program >= header().file_count) return "a component's program is not in the boot archive";
+    if (component.program >= header().file_count)
+        return "a component's program is not in the boot archive";
     if (component.first_grant > header().grant_count ||
         component.grant_count > header().grant_count - component.first_grant)
         return "a component's grants lie outside of the boot archive's table";
-    if (component.grant_count > max_grants) return "a component has more grants than its information page holds";
-    if (component.priority < 1 || component.priority > 253) return "a component's priority is not in 1..253";
-    if (component.cnode_radix < 8 || component.cnode_radix > 16) return "a component's CNode radix is not in 8..16";
+    if (component.grant_count > max_grants)
+        return "a component has more grants than its information page holds";
+    if (component.priority < 1 || component.priority > 253)
+        return "a component's priority is not in 1..253";
+    if (component.cnode_radix < 8 || component.cnode_radix > 16)
+        return "a component's CNode radix is not in 8..16";
     if (component.memory % 4096 != 0) return "a component's memory is not a multiple of 4 KiB";
     for (auto const& grant : grants(component)) {
         if (char const* error = check_numbers(grant)) return error;
@@ -102,7 +111,8 @@ char const* Archive::check_component(ComponentEntry const& component) const {
         if (grant.kind == GrantKind::file && grant.first >= header().file_count)
             return "a file granted is not in the boot archive";
     }
-    if (count(component, GrantKind::irq) > max_irqs) return "a component has more than 8 interrupts";
+    if (count(component, GrantKind::irq) > max_irqs)
+        return "a component has more than 8 interrupts";
     if (count(component, GrantKind::guest) > 1) return "a component has more than one guest";
 
     u64 end = component.arguments;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The boot archive (protocol/system.hpp) as root reads it. The host tool checked it; root still never reads outside of it:
-// open() checks every table and file once, and an Archive that exists can be used without further checks.
+// The boot archive (protocol/system.hpp) as root reads it. The host tool checked it; root still
+// never reads outside of it: open() checks every table and file once, and an Archive that exists
+// can be used without further checks.
 #pragma once
 
 #include <span>
@@ -10,7 +11,8 @@
 
 class Archive {
 public:
-    // bytes: from the archive's first byte to the last one that is mapped. The error is a sentence for the user.
+    // bytes: from the archive's first byte to the last one that is mapped. The error is a sentence
+    // for the user.
     static std::expected<Archive, char const*> open(std::span<std::byte const> bytes);
 
     protocol::ArchiveHeader const& header() const { return *at<protocol::ArchiveHeader>(0); }

@@ -10,7 +10,8 @@ using namespace protocol;
 
 namespace {
 
-// An archive of one component with one grant, two files and two arguments, laid out as the picture in protocol/system.hpp.
+// An archive of one component with one grant, two files and two arguments, laid out as the picture
+// in protocol/system.hpp.
 struct Sample {
     struct Image {
         ArchiveHeader header{};
@@ -23,13 +24,29 @@ struct Sample {
     Image image;
 
     Sample() {
-        image.header = {.magic = archive_magic, .version = archive_version, .component_count = 1, .grant_count = 1,
-                        .file_count = 2, .components = offsetof(Image, component), .grants = offsetof(Image, grant),
-                        .files = offsetof(Image, files), .size = bytes.size(), .system_name = "sample"};
-        image.component = {.name = "hello", .program = 1, .first_grant = 0, .grant_count = 1, .role = Role::work,
-                           .restart = Restart::never, .priority = 100, .memory = 1 << 20,
-                           .arguments = offsetof(Image, strings), .argument_count = 2, .cnode_radix = 10};
-        image.grant = {.kind = GrantKind::file, .padding = 0, .name = "data", .first = 0, .second = 0};
+        image.header = {.magic = archive_magic,
+                        .version = archive_version,
+                        .component_count = 1,
+                        .grant_count = 1,
+                        .file_count = 2,
+                        .components = offsetof(Image, component),
+                        .grants = offsetof(Image, grant),
+                        .files = offsetof(Image, files),
+                        .size = bytes.size(),
+                        .system_name = "sample"};
+        image.component = {.name = "hello",
+                           .program = 1,
+                           .first_grant = 0,
+                           .grant_count = 1,
+                           .role = Role::work,
+                           .restart = Restart::never,
+                           .priority = 100,
+                           .memory = 1 << 20,
+                           .arguments = offsetof(Image, strings),
+                           .argument_count = 2,
+                           .cnode_radix = 10};
+        image.grant = {
+            .kind = GrantKind::file, .padding = 0, .name = "data", .first = 0, .second = 0};
         image.files[0] = {.name = "libos", .offset = 4096, .size = 10};
         image.files[1] = {.name = "hello", .offset = 8192, .size = 4096};
     }
@@ -52,7 +69,8 @@ TEST(Archive, ShowsComponentsGrantsFilesAndArguments) {
     EXPECT_EQ(archive->find_file("libos"), &archive->files()[0]);
     EXPECT_EQ(archive->find_file("absent"), nullptr);
     auto const arguments = archive->arguments(component);
-    EXPECT_EQ(std::string_view(arguments.data(), arguments.size()), std::string_view("hello\0-v\0", 9));
+    EXPECT_EQ(std::string_view(arguments.data(), arguments.size()),
+              std::string_view("hello\0-v\0", 9));
 }
 
 TEST(Archive, RefusesAnotherMagicVersionOrSize) {
@@ -61,7 +79,8 @@ TEST(Archive, RefusesAnotherMagicVersionOrSize) {
     EXPECT_STREQ(sample.open().error(), "the boot archive is missing");
     sample = {};
     sample.image.header.version = 7;
-    EXPECT_STREQ(sample.open().error(), "the boot archive has another version: build the image again");
+    EXPECT_STREQ(sample.open().error(),
+                 "the boot archive has another version: build the image again");
     sample = {};
     sample.image.header.size += 1;
     EXPECT_STREQ(sample.open().error(), "the boot archive is truncated");

@@ -4,14 +4,17 @@
 using namespace protocol;
 using user::Result;
 
-// What a component is made of beside its pages: CNode, TCB, PML4, paging structures, badged capabilities.
+// What a component is made of beside its pages: CNode, TCB, PML4, paging structures, badged
+// capabilities.
 constexpr u64 slots_for_objects = 96;
 
 Builder::Mapping const Builder::read_only{abi::right::read, abi::attribute::ExecuteNever::mask};
-Builder::Mapping const Builder::read_write{abi::right::read | abi::right::write, abi::attribute::ExecuteNever::mask};
+Builder::Mapping const Builder::read_write{abi::right::read | abi::right::write,
+                                           abi::attribute::ExecuteNever::mask};
 Builder::Mapping const Builder::code{abi::right::read, 0};
 Builder::Mapping const Builder::device{abi::right::read | abi::right::write,
-                                       abi::attribute::ExecuteNever::mask | abi::attribute::CacheDisable::mask};
+                                       abi::attribute::ExecuteNever::mask |
+                                           abi::attribute::CacheDisable::mask};
 
 namespace {
 
@@ -40,7 +43,8 @@ ComponentInfo& Builder::information_page() {
 Built<> Builder::build(ElfImage const& library_os, std::span<std::byte const> file) {
     if (!shop_.take_memory(component_.entry->memory, granted_bytes(GrantKind::guest)))
         return fail(BuildError{{}, {}, true});
-    TRY(during("cannot make the CNode for what it is made of", shop_.open(slots_needed(library_os))));
+    TRY(during("cannot make the CNode for what it is made of",
+               shop_.open(slots_needed(library_os))));
     TRY(during("cannot make its CNode and address space", make_spaces()));
     TRY(during("cannot map its own pages", map_own_pages()));
     TRY(during("cannot load the library OS", load(library_os, file)));
@@ -57,7 +61,7 @@ u64 Builder::granted_bytes(GrantKind kind) const {
     u64 bytes = 0;
     for (auto const& grant : world_.archive.grants(*component_.entry)) {
         if (grant.kind != kind) continue;
-        bytes += kind == GrantKind::file ? world_.archive.files()[grant.first].size + page_size
+        bytes += kind == GrantKind::file    ? world_.archive.files()[grant.first].size + page_size
                  : kind == GrantKind::guest ? grant.first
                                             : grant.second;
     }
@@ -65,14 +69,18 @@ u64 Builder::granted_bytes(GrantKind kind) const {
 }
 
 u64 Builder::slots_needed(ElfImage const& library_os) const {
-    u64 count = slots_for_objects + info_pages + os_stack_size / page_size + 2 * max_clients + 4 * max_grants;
+    u64 count = slots_for_objects + info_pages + os_stack_size / page_size + 2 * max_clients +
+                4 * max_grants;
     for (auto const& segment : library_os.segments) count += pages(segment.memory_size) + 1;
-    u64 const mapped = pages(granted_bytes(GrantKind::file)) + pages(granted_bytes(GrantKind::device_memory)) +
+    u64 const mapped = pages(granted_bytes(GrantKind::file)) +
+                       pages(granted_bytes(GrantKind::device_memory)) +
                        pages(world_.archive.files()[component_.entry->program].size);
     return count + mapped + mapped / 512;
 }
 
-u64 Builder::memory_needed() const { return component_.entry->memory + granted_bytes(GrantKind::guest); }
+u64 Builder::memory_needed() const {
+    return component_.entry->memory + granted_bytes(GrantKind::guest);
+}
 
 Result<> Builder::make_spaces() {
     cnode_ = TRY(shop_.make<user::CNode>(component_.entry->cnode_radix));
@@ -91,28 +99,32 @@ Result<> Builder::map_own_pages() {
     thread_page_ = TRY(new_page(thread_page_address, read_write));
     for (u64 page = 0; page < os_stack_size; page += page_size)
         TRY(new_page(os_stack_top - os_stack_size + page, read_write));
-    for (u64 i = 0; i < info_pages; ++i) info_frames_.push(TRY(new_page(info_address + i * page_size, read_only)));
+    for (u64 i = 0; i < info_pages; ++i)
+        info_frames_.push(TRY(new_page(info_address + i * page_size, read_only)));
     return {};
 }
 
 // Pages that nobody writes are the archive's own; all others are new pages, filled from it.
 Result<> Builder::load(ElfImage const& image, std::span<std::byte const> file) {
     for (auto const& segment : image.segments) {
-        Mapping const mapping = segment.executable ? code : segment.writable ? read_write : read_only;
+        Mapping const mapping = segment.executable ? code
+                                : segment.writable ? read_write
+                                                   : read_only;
         u64 const end = segment.address + segment.memory_size;
         bool const shared = !segment.writable && segment.memory_size == segment.file_size &&
                             (segment.address - segment.file_offset) % page_size == 0;
         for (u64 page = segment.address / page_size * page_size; page < end; page += page_size) {
             if (shared) {
                 auto const* contents = file.data() + segment.file_offset - (segment.address - page);
-                user::Frame const frame{TRY(shop_.copy(world_.resources.image_frame(contents).cptr))};
+                user::Frame const frame{
+                    TRY(shop_.copy(world_.resources.image_frame(contents).cptr))};
                 TRY(shop_.map(space_, frame, page, mapping.rights, mapping.attributes));
                 continue;
             }
             auto const frame = TRY(shop_.make<user::Frame>());
             TRY(world_.resources.write_frame(frame, [&](std::byte* to) {
                 for (u64 i = 0; i < page_size; ++i) {
-                    u64 const offset = page + i - segment.address; // wraps before the segment: then it is not below
+                    u64 const offset = page + i - segment.address; // wraps before the segment
                     if (offset < segment.file_size) to[i] = file[segment.file_offset + offset];
                 }
             }));
@@ -130,7 +142,8 @@ Result<u64> Builder::map_file(ArchiveFile const& file) {
         user::Frame const frame{TRY(shop_.copy(image_frame.cptr, abi::right::read))};
         TRY(shop_.map(space_, frame, address + offset, read_only.rights, read_only.attributes));
     }
-    next_file_address_ += (pages(contents.size()) + 1) * page_size; // an unmapped page between two files
+    u64 const with_gap = pages(contents.size()) + 1; // an unmapped page between two files
+    next_file_address_ += with_gap * page_size;
     return address;
 }
 
@@ -150,7 +163,8 @@ Result<> Builder::give(u64 to, user::CPtr from, u64 rights, u64 badge) {
 
 Result<> Builder::give_fixed_capabilities() {
     TRY(give(slot::tcb, component_.tcb.cptr, abi::right::all));
-    TRY(give(slot::cnode, cnode_.cptr, abi::right::all, user::plain_guard(component_.entry->cnode_radix)));
+    TRY(give(slot::cnode, cnode_.cptr, abi::right::all,
+             user::plain_guard(component_.entry->cnode_radix)));
     TRY(give(slot::vspace, space_.cptr, abi::right::all));
     TRY(give(slot::thread_page, thread_page_.cptr, abi::right::all));
     TRY(give(slot::root, world_.endpoint.cptr, abi::right::write | abi::right::grant_reply,
@@ -185,7 +199,8 @@ Result<> Builder::write_info() {
             u64 const bytes = sizeof info_ - start < page_size ? sizeof info_ - start : page_size;
             std::memcpy(to, reinterpret_cast<std::byte const*>(&info_) + start, bytes);
         }));
-        TRY(shop_.map(space_, info_frames_[i], info_address + start, read_only.rights, read_only.attributes));
+        TRY(shop_.map(space_, info_frames_[i], info_address + start, read_only.rights,
+                      read_only.attributes));
     }
     return {};
 }
@@ -197,13 +212,17 @@ Result<> Builder::start(u64 entry) {
                                  .cnode_guard = user::plain_guard(component_.entry->cnode_radix),
                                  .vspace = space_};
     TRY(component_.tcb.configure(space, VirtAddr{thread_page_address}, thread_page_));
-    TRY(component_.tcb.set_scheduling(self, component_.entry->priority, component_.entry->priority));
+    TRY(component_.tcb.set_scheduling(self, component_.entry->priority,
+                                      component_.entry->priority));
     user::Text<name_size> name;
     user::debug_name_thread(component_.tcb.cptr, name.add(component_.name()).c_str());
     component_.events.poll(); // forget what was meant for the one before
-    abi::UserContext const registers{.rip = entry, .rsp = os_stack_top, .rflags = 0x202, .rax = 0, .rbx = 0, .rcx = 0,
-                                     .rdx = 0, .rsi = 0, .rdi = info_address, .rbp = 0, .r8 = 0, .r9 = 0, .r10 = 0,
-                                     .r11 = 0, .r12 = 0, .r13 = 0, .r14 = 0, .r15 = 0, .fs_base = 0,
-                                     .gs_base = thread_page_address};
+    constexpr u64 interrupts_on = 0x202; // rflags
+    abi::UserContext registers{};
+    registers.rip = entry;
+    registers.rsp = os_stack_top;
+    registers.rdi = info_address;
+    registers.gs_base = thread_page_address;
+    registers.rflags = interrupts_on;
     return component_.tcb.write_registers(registers, true);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes a component: its address space, capabilities and information pages (protocol/component.hpp), and starts it.
+// Makes a component: its address space, capabilities and information pages
+// (protocol/component.hpp), and starts it.
 #pragma once
 
 #include "service/root/elf.hpp"
@@ -16,7 +17,8 @@ template <class T = void> using Built = std::expected<T, BuildError>;
 
 class Builder {
 public:
-    Builder(World& world, Component& component) : world_(world), component_(component), shop_(component.workshop) {}
+    Builder(World& world, Component& component)
+        : world_(world), component_(component), shop_(component.workshop) {}
 
     // Memory of the machine that the component takes, bytes.
     u64 memory_needed() const;
@@ -43,7 +45,8 @@ private:
 
     user::Result<> give_grant(protocol::Grant const& grant, u32 index, protocol::GrantInfo& info);
     user::Result<> give_irq(protocol::Grant const& grant, protocol::GrantInfo& info);
-    user::Result<> give_device_memory(protocol::Grant const& grant, u32 index, protocol::GrantInfo& info);
+    user::Result<> give_device_memory(protocol::Grant const& grant, u32 index,
+                                      protocol::GrantInfo& info);
     user::Result<> give_console(u32 index, protocol::GrantInfo& info);
     user::Result<> give_timer(u32 index, protocol::GrantInfo& info);
     user::Result<> give_timer_service(protocol::GrantInfo& info);
@@ -70,5 +73,6 @@ private:
     u64 next_slot_{protocol::slot::first_grant};
     unsigned irqs_{};
     protocol::ComponentInfo& info_ = information_page();
-    static protocol::ComponentInfo& information_page(); // one for all: it is too large for the stack
+    static protocol::ComponentInfo&
+    information_page(); // one for all: it is too large for the stack
 };

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Root's CSpace in two levels, so that the capabilities of what a component is made of lie in a CNode which the
-// component's own memory pays for, and can be named by root all the same:
+// Root's CSpace in two levels, so that the capabilities of what a component is made of lie in a
+// CNode which the component's own memory pays for, and can be named by root all the same:
 //
-//   CPtr:  | 45 bits: 0 | 6 bits: which CNode | 13 bits: slot |      CNode 0 is the initial one, so that the CPtrs which
-//                                                                   the kernel gave root stay what they are
+//   CPtr:  | 45 bits: 0 | 6 bits: which CNode | 13 bits: slot |      CNode 0 is the initial one, so
+//   that the CPtrs which
+//                                                                   the kernel gave root stay what
+//                                                                   they are
 #pragma once
 
 #include "abi/boot_info.hpp"
@@ -29,9 +31,11 @@ inline user::Result<> enter(user::CNode top) {
     return user::Tcb{abi::initial_slot::tcb}.set_space(space);
 }
 
-// Makes the slots of a CNode (2^radix of them, its capability in a slot of the initial CNode) nameable as number 1..63.
+// Makes the slots of a CNode (2^radix of them, its capability in a slot of the initial CNode)
+// nameable as number 1..63.
 inline user::Result<> add(user::CNode top, u64 number, user::CNode cnode, unsigned radix) {
-    return top.mint(number, initial.at(cnode.cptr), abi::right::all, user::guard_word(0, slot_bits - radix), top_radix);
+    return top.mint(number, initial.at(cnode.cptr), abi::right::all,
+                    user::guard_word(0, slot_bits - radix), top_radix);
 }
 
 } // namespace capability_space

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The machine's device memory: untyped pieces that are halved until one covers exactly what a grant names. Pieces are never
-// joined again: a device page that was made once stays with root, which gives copies of it.
+// The machine's device memory: untyped pieces that are halved until one covers exactly what a grant
+// names. Pieces are never joined again: a device page that was made once stays with root, which
+// gives copies of it.
 #pragma once
 
 #include <optional>
@@ -15,12 +16,13 @@ public:
         return pieces_.push({slot, address, static_cast<u8>(size_bits), false});
     }
 
-    // The untyped that covers [address, address + 2^size_bits), which must be aligned to its size and not taken yet.
-    // split(slot, size_bits): makes two untyped pieces of that size from the one in `slot`, in two consecutive slots, and
-    // returns the first of these slots, or nothing.
+    // The untyped that covers [address, address + 2^size_bits), which must be aligned to its size
+    // and not taken yet. split(slot, size_bits): makes two untyped pieces of that size from the one
+    // in `slot`, in two consecutive slots, and returns the first of these slots, or nothing.
     template <class Split> std::optional<u64> take(u64 address, unsigned size_bits, Split split) {
         for (auto& piece : pieces_) {
-            bool const inside = address >= piece.address && (address - piece.address) >> piece.size_bits == 0;
+            bool const inside =
+                address >= piece.address && (address - piece.address) >> piece.size_bits == 0;
             if (!inside || piece.taken || piece.size_bits < size_bits) continue;
             while (piece.size_bits > size_bits)
                 if (!halve(piece, address, split)) return {};
@@ -31,10 +33,13 @@ public:
         return {};
     }
 
-    // The size of the largest aligned block at the start of [address, address + bytes) that is at most 2^largest bytes.
+    // The size of the largest aligned block at the start of [address, address + bytes) that is at
+    // most 2^largest bytes.
     static unsigned first_block(u64 address, u64 bytes, unsigned largest) {
         unsigned size_bits = abi::size_bits::small_page;
-        while (size_bits < largest && address % (u64{2} << size_bits) == 0 && bytes >= u64{2} << size_bits) ++size_bits;
+        while (size_bits < largest && address % (u64{2} << size_bits) == 0 &&
+               bytes >= u64{2} << size_bits)
+            ++size_bits;
         return size_bits;
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A static ELF64 program as root loads it (System V ABI, chapter 4): only PT_LOAD segments, every bound checked.
+// A static ELF64 program as root loads it (System V ABI, chapter 4): only PT_LOAD segments, every
+// bound checked.
 #pragma once
 
 #include <span>
@@ -8,7 +9,7 @@
 #include "base/types.hpp"
 
 struct Segment {
-    u64 address; // virtual
+    u64 address;                // virtual
     u64 memory_size, file_size; // bytes; behind file_size the memory is zero
     u64 file_offset;
     bool writable, executable;

@@ -21,12 +21,30 @@ struct Sample {
         header.e_phoff = sizeof header;
         header.e_phentsize = sizeof(Elf64_Phdr);
         header.e_phnum = 3;
-        segments[0] = {.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_offset = 0, .p_vaddr = 0x1000, .p_paddr = 0,
-                       .p_filesz = 100, .p_memsz = 100, .p_align = 4096};
-        segments[1] = {.p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_offset = 64, .p_vaddr = 0x2000, .p_paddr = 0,
-                       .p_filesz = 10, .p_memsz = 5000, .p_align = 4096};
-        segments[2] = {.p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W, .p_offset = 0, .p_vaddr = 0, .p_paddr = 0,
-                       .p_filesz = 0, .p_memsz = 0, .p_align = 16};
+        segments[0] = {.p_type = PT_LOAD,
+                       .p_flags = PF_R | PF_X,
+                       .p_offset = 0,
+                       .p_vaddr = 0x1000,
+                       .p_paddr = 0,
+                       .p_filesz = 100,
+                       .p_memsz = 100,
+                       .p_align = 4096};
+        segments[1] = {.p_type = PT_LOAD,
+                       .p_flags = PF_R | PF_W,
+                       .p_offset = 64,
+                       .p_vaddr = 0x2000,
+                       .p_paddr = 0,
+                       .p_filesz = 10,
+                       .p_memsz = 5000,
+                       .p_align = 4096};
+        segments[2] = {.p_type = PT_GNU_STACK,
+                       .p_flags = PF_R | PF_W,
+                       .p_offset = 0,
+                       .p_vaddr = 0,
+                       .p_paddr = 0,
+                       .p_filesz = 0,
+                       .p_memsz = 0,
+                       .p_align = 16};
     }
     std::string error() const {
         auto const image = ElfImage::read(std::as_bytes(std::span(this, 1)));

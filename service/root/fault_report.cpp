@@ -5,7 +5,9 @@
 
 namespace {
 
-u64 word(std::span<u64 const> words, std::size_t index) { return index < words.size() ? words[index] : 0; }
+u64 word(std::span<u64 const> words, std::size_t index) {
+    return index < words.size() ? words[index] : 0;
+}
 
 constexpr u64 page_fault_vector = 14;
 
@@ -35,14 +37,18 @@ char const* exception_name(u64 vector) {
 
 void put_page_fault(FaultText& text, u64 address, u64 error_code) {
     text.add("page fault: ");
-    if (page_fault::Fetch::get(error_code)) text.add("execute at ");
-    else text.add(page_fault::Write::get(error_code) ? "write to " : "read from ");
+    if (page_fault::Fetch::get(error_code))
+        text.add("execute at ");
+    else
+        text.add(page_fault::Write::get(error_code) ? "write to " : "read from ");
     text.hexadecimal(address);
 }
 
 void put_exception(FaultText& text, u64 vector, u64 error_code) {
-    if (char const* name = exception_name(vector)) text.add(name);
-    else text.add("exception ").decimal(vector);
+    if (char const* name = exception_name(vector))
+        text.add(name);
+    else
+        text.add("exception ").decimal(vector);
     if (error_code != 0) text.add(": error code ").hexadecimal(error_code);
 }
 
@@ -71,17 +77,23 @@ FaultText describe_fault(u64 label, std::span<u64 const> words) {
     case abi::FaultLabel::unknown_syscall: {
         u64 const number = word(words, 18);
         text.add("unknown system call ");
-        if (static_cast<i64>(number) < 0) text.add('-').decimal(u64{0} - number);
-        else text.decimal(number);
+        if (static_cast<i64>(number) < 0)
+            text.add('-').decimal(u64{0} - number);
+        else
+            text.decimal(number);
         rip = word(words, 15);
         break;
     }
-    case abi::FaultLabel::user_exception: put_exception(text, word(words, 3), word(words, 4)); break;
+    case abi::FaultLabel::user_exception:
+        put_exception(text, word(words, 3), word(words, 4));
+        break;
     case abi::FaultLabel::debug_exception: text.add("debug exception"); break;
     case abi::FaultLabel::vm_fault:
-        // The processor tells a fetch from a read only with SMEP or NX; a read of its own rip was a fetch all the same.
+        // The processor tells a fetch from a read only with SMEP or NX; a read of its own rip was a
+        // fetch all the same.
         put_page_fault(text, word(words, 1),
-                       word(words, 2) != 0 || word(words, 1) == rip ? page_fault::Fetch::mask : word(words, 3));
+                       word(words, 2) != 0 || word(words, 1) == rip ? page_fault::Fetch::mask
+                                                                    : word(words, 3));
         break;
     }
     if (text.size() == 0) text.add("unknown fault ").decimal(label);
@@ -92,7 +104,9 @@ FaultText describe_exception(std::span<u64 const> words) {
     FaultText text;
     u64 const vector = word(words, 1);
     u64 const error_code = word(words, 2);
-    if (vector == page_fault_vector) put_page_fault(text, word(words, 3), error_code);
-    else put_exception(text, vector, error_code);
+    if (vector == page_fault_vector)
+        put_page_fault(text, word(words, 3), error_code);
+    else
+        put_exception(text, vector, error_code);
     return text.add(" at rip ").hexadecimal(word(words, 4));
 }

@@ -24,14 +24,15 @@ TEST(FaultReport, SaysWhichAccessOfAPageFailed) {
 
 TEST(FaultReport, NamesExceptionsAndSystemCalls) {
     EXPECT_EQ(fault(3, {0x400000, 0, 0, 6, 0}), "invalid instruction at rip 0x400000");
-    EXPECT_EQ(fault(3, {0x400000, 0, 0, 13, 0x18}), "general protection: error code 0x18 at rip 0x400000");
+    EXPECT_EQ(fault(3, {0x400000, 0, 0, 13, 0x18}),
+              "general protection: error code 0x18 at rip 0x400000");
     EXPECT_EQ(fault(3, {0x400000, 0, 0, 99, 0}), "exception 99 at rip 0x400000");
     EXPECT_EQ(fault(2, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x400010, 0, 0, 60}),
               "unknown system call 60 at rip 0x400010");
     EXPECT_EQ(fault(2, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x400010, 0, 0, ~u64{0}}),
               "unknown system call -1 at rip 0x400010");
-    EXPECT_EQ(fault(1, {0x400000, 0x99, 1, 2, 51}),
-              "capability fault: receive from 0x99 (the slot is empty or of another kind) at rip 0x400000");
+    EXPECT_EQ(fault(1, {0x400000, 0x99, 1, 2, 51}), "capability fault: receive from 0x99 (the slot "
+                                                    "is empty or of another kind) at rip 0x400000");
 }
 
 TEST(FaultReport, ReadsTheLibraryOsOwnReport) {

@@ -54,7 +54,8 @@ Result<> Builder::give_irq(Grant const& grant, GrantInfo& info) {
     using LevelTriggered = Bits<0>;
     using ActiveLow = Bits<1>;
     auto& resources = world_.resources;
-    // The handler passes through root's own CSpace, where its notification can be set. Its vector is the pin's number.
+    // The handler passes through root's own CSpace, where its notification can be set. Its vector
+    // is the pin's number.
     user::CPtr const handler = TRY(shop_.reserve());
     auto const place = resources.place(handler);
     TRY(user::IrqControl{abi::initial_slot::irq_control}.issue(
@@ -64,7 +65,8 @@ Result<> Builder::give_irq(Grant const& grant, GrantInfo& info) {
          .active_low = ActiveLow::get(grant.second) != 0,
          .vector = grant.first},
         resources.top(), place.index, place.depth));
-    user::CPtr const bell = TRY(shop_.copy(component_.events.cptr, abi::right::write, event::first_irq << irqs_++));
+    user::CPtr const bell =
+        TRY(shop_.copy(component_.events.cptr, abi::right::write, event::first_irq << irqs_++));
     TRY(user::IrqHandler{handler}.set_notification({bell}));
     info.slot_count = 1;
     return cnode_.move(next_slot_, place, component_.entry->cnode_radix);
@@ -101,8 +103,8 @@ Result<> Builder::give_timer(u32 index, GrantInfo& info) {
     unsigned const client = client_number(services.timer_clients(), component_.number, index);
     if (client == max_clients || services.timer() == no_component) return {};
     info.slot_count = 1;
-    return give(next_slot_, services.timer_endpoint().cptr, abi::right::write | abi::right::grant_reply,
-                event::message | client);
+    return give(next_slot_, services.timer_endpoint().cptr,
+                abi::right::write | abi::right::grant_reply, event::message | client);
 }
 
 Result<> Builder::give_timer_service(GrantInfo& info) {
@@ -119,7 +121,8 @@ Result<> Builder::give_guest(GrantInfo& info) {
     TRY(user::AsidPool{abi::initial_slot::asid_pool}.assign(root));
     TRY(give(next_slot_, vcpu, abi::right::all));
     TRY(give(next_slot_ + 1, root.cptr, abi::right::all));
-    info.slot_count = 2 + TRY(shop_.give_guest_memory(cnode_, next_slot_ + 2, info.guest_size_bits));
+    info.slot_count =
+        2 + TRY(shop_.give_guest_memory(cnode_, next_slot_ + 2, info.guest_size_bits));
     return {};
 }
 
@@ -131,7 +134,8 @@ Result<> Builder::give_clients() {
             auto const& client = services.console_clients()[i];
             user::Frame const page{TRY(shop_.copy(client.frame.cptr))};
             info_.clients[i].page = shared_pages_address + 4096 * shared_pages_++;
-            TRY(shop_.map(space_, page, info_.clients[i].page, read_write.rights, read_write.attributes));
+            TRY(shop_.map(space_, page, info_.clients[i].page, read_write.rights,
+                          read_write.attributes));
             constexpr u64 no_name = 2;
             if (client.component == no_component) {
                 info_.clients[i].flags = no_name;
@@ -141,18 +145,21 @@ Result<> Builder::give_clients() {
             }
         }
     }
-    if (component_.number == services.timer()) TRY(give_clients_of(services.timer_clients(), event::timer));
+    if (component_.number == services.timer())
+        TRY(give_clients_of(services.timer_clients(), event::timer));
     return {};
 }
 
 Result<> Builder::give_clients_of(Services::Clients const& clients, u64 bell) {
     for (auto const& client : clients) {
         auto& info = info_.clients[info_.client_count++];
-        auto const name = client.component == no_component ? std::string_view("root")
-                                                           : world_.components[client.component].name();
+        auto const name = client.component == no_component
+                              ? std::string_view("root")
+                              : world_.components[client.component].name();
         std::memcpy(info.name, name.data(), name.size());
         info.slot = next_slot_++;
-        TRY(give(info.slot, world_.services.events_of(client, world_.components).cptr, abi::right::write, bell));
+        TRY(give(info.slot, world_.services.events_of(client, world_.components).cptr,
+                 abi::right::write, bell));
     }
     return {};
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Root: the first program. Reads the boot archive, makes every component and watches over them until all work has stopped.
+// Root: the first program. Reads the boot archive, makes every component and watches over them
+// until all work has stopped.
 #include "service/root/overview.hpp"
 #include "service/root/supervisor.hpp"
 #include "service/root/wall_clock.hpp"
@@ -20,7 +21,8 @@ void leave_machine(Resources& resources, u64 value) {
     auto const port = user::IoPortControl{abi::initial_slot::io_port_control}.issue(
         static_cast<u16>(exit_port), static_cast<u16>(exit_port), Resources::cnode, *slot);
     // A machine without this port ignores the write and goes on below.
-    if (port) [[maybe_unused]] auto const written = port->out8(static_cast<u16>(exit_port), static_cast<u8>(value));
+    if (port) [[maybe_unused]]
+        auto const written = port->out8(static_cast<u16>(exit_port), static_cast<u8>(value));
 }
 
 [[noreturn]] void give_up(char const* why, Resources* resources) {
@@ -34,7 +36,8 @@ void leave_machine(Resources& resources, u64 value) {
 u64 tsc_khz(abi::BootInfo const& boot_info) {
     auto const* chunks = reinterpret_cast<std::byte const*>(&boot_info) + 4096;
     abi::BootChunkHeader header{};
-    for (u64 offset = 0; offset + sizeof header <= boot_info.extra_length; offset += header.length) {
+    for (u64 offset = 0; offset + sizeof header <= boot_info.extra_length;
+         offset += header.length) {
         std::memcpy(&header, chunks + offset, sizeof header);
         if (header.length < sizeof header) break;
         if (header.id != std::to_underlying(abi::BootChunk::tsc_frequency)) continue;
@@ -48,18 +51,21 @@ u64 tsc_khz(abi::BootInfo const& boot_info) {
 struct CmosPorts { // PortBus
     user::IoPort ports;
     u8 read8(u16 port) { return ports.in8(port).value_or(0xff); }
-    void write8(u16 port, u8 value) { [[maybe_unused]] auto const written = ports.out8(port, value); }
+    void write8(u16 port, u8 value) {
+        [[maybe_unused]] auto const written = ports.out8(port, value);
+    }
 };
 
 u64 wall_clock(Resources& resources) {
     auto const slot = resources.slots().take();
     if (!slot) return 0;
-    auto const ports = user::IoPortControl{abi::initial_slot::io_port_control}.issue(cmos::index_port, cmos::data_port,
-                                                                                    Resources::cnode, *slot);
+    auto const ports = user::IoPortControl{abi::initial_slot::io_port_control}.issue(
+        cmos::index_port, cmos::data_port, Resources::cnode, *slot);
     if (!ports) return 0;
     CmosPorts bus{*ports};
     auto const now = read_wall_clock(bus);
-    [[maybe_unused]] auto const removed = Resources::cnode.remove(*slot); // others may be granted these ports
+    [[maybe_unused]] auto const removed =
+        Resources::cnode.remove(*slot); // others may be granted these ports
     resources.slots().give_back(*slot);
     return now ? now->seconds_since_1970() : 0;
 }
@@ -80,9 +86,11 @@ void root_main(abi::BootInfo const& boot_info) {
     if (!resources.protect_image()) give_up("cannot protect its own image", &resources);
     auto const* archive_start = reinterpret_cast<std::byte const*>(archive_address);
     u64 const mapped_end = boot_info.ipc_buffer; // the image ends there
-    auto const archive = Archive::open({archive_start, mapped_end > archive_address ? mapped_end - archive_address : 0});
+    auto const archive = Archive::open(
+        {archive_start, mapped_end > archive_address ? mapped_end - archive_address : 0});
     if (!archive) give_up(archive.error(), &resources);
-    if (archive->components().size() > max_components) give_up("the boot archive has too many components", &resources);
+    if (archive->components().size() > max_components)
+        give_up("the boot archive has too many components", &resources);
     auto const* os_file = archive->find_file("libos");
     if (!os_file) give_up("the boot archive has no file \"libos\"", &resources);
     auto const library_os = ElfImage::read(archive->contents(*os_file));
@@ -90,7 +98,8 @@ void root_main(abi::BootInfo const& boot_info) {
     if (!resources.make_capability_space()) give_up("cannot make its capability space", &resources);
 
     MachineFacts const facts = find_facts(boot_info, resources);
-    if (facts.tsc_khz == 0) give_up("the kernel did not tell the frequency of the time-stamp counter", &resources);
+    if (facts.tsc_khz == 0)
+        give_up("the kernel did not tell the frequency of the time-stamp counter", &resources);
     SeedSource seeds(user::time_stamp() ^ facts.wall_clock_base << 32);
     static Components components;
     for (auto const& entry : archive->components()) components.add(resources, entry);

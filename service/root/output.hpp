@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where root's lines go: to the kernel's debug console, or, while the console service runs, into root's page there. Writing
-// never waits; a line that finds no room is counted and the count is printed when there is room again.
+// Where root's lines go: to the kernel's debug console, or, while the console service runs, into
+// root's page there. Writing never waits; a line that finds no room is counted and the count is
+// printed when there is room again.
 #pragma once
 
 #include <concepts>
@@ -10,7 +11,8 @@
 #include "service/root/text.hpp"
 
 // put: a character on the debug console. ring: tells the console service that there is output.
-template <class T> concept OutputDevice = requires(T& device, char c) {
+template <class T>
+concept OutputDevice = requires(T& device, char c) {
     device.put(c);
     device.ring();
 };

@@ -14,7 +14,8 @@ user::Text<96> describe_grant(Archive const& archive, protocol::Grant const& gra
 template <class Print> void print_overview(Archive const& archive, Print print) {
     static Table<6, 256> table; // too large for the stack
     auto const header = table.add_row();
-    constexpr char const* titles[] = {"component", "role", "memory", "priority", "restart", "grants"};
+    constexpr char const* titles[] = {"component", "role",    "memory",
+                                      "priority",  "restart", "grants"};
     for (std::size_t i = 0; i < 6; ++i) header[i].add(titles[i]);
     for (auto const& component : archive.components()) {
         auto row = table.add_row();

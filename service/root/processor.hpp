@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What root asks the processor itself: whether it can run guests, and for random numbers where it has them.
+// What root asks the processor itself: whether it can run guests, and for random numbers where it
+// has them.
 #pragma once
 
 #include "base/types.hpp"
@@ -10,13 +11,15 @@ struct CpuidResult {
 
 inline CpuidResult cpuid(u32 leaf) {
     CpuidResult result{};
-    asm volatile("cpuid" : "=a"(result.eax), "=b"(result.ebx), "=c"(result.ecx), "=d"(result.edx) : "a"(leaf), "c"(0));
+    asm volatile("cpuid"
+                 : "=a"(result.eax), "=b"(result.ebx), "=c"(result.ecx), "=d"(result.edx)
+                 : "a"(leaf), "c"(0));
     return result;
 }
 
 namespace cpuid_bit {
-using Rdrand = Bits<30>;   // leaf 1, ecx
-using Svm = Bits<2>;       // leaf 0x80000001, ecx: AMD APM vol. 3, E.4
+using Rdrand = Bits<30>;      // leaf 1, ecx
+using Svm = Bits<2>;          // leaf 0x80000001, ecx: AMD APM vol. 3, E.4
 using NestedPaging = Bits<0>; // leaf 0x8000000a, edx
 } // namespace cpuid_bit
 
@@ -27,10 +30,12 @@ template <class Read> bool can_run_guests(Read read) {
            cpuid_bit::NestedPaging::get(read(svm_features).edx) != 0;
 }
 
-// Random words for the components' seeds: the processor's generator where there is one, mixed with the clock (SplitMix64).
+// Random words for the components' seeds: the processor's generator where there is one, mixed with
+// the clock (SplitMix64).
 class SeedSource {
 public:
-    explicit SeedSource(u64 start) : state_(start), has_rdrand_(cpuid_bit::Rdrand::get(cpuid(1).ecx) != 0) {}
+    explicit SeedSource(u64 start)
+        : state_(start), has_rdrand_(cpuid_bit::Rdrand::get(cpuid(1).ecx) != 0) {}
     u64 next() {
         state_ += 0x9e3779b97f4a7c15 + hardware();
         u64 word = state_;

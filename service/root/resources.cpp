@@ -4,14 +4,16 @@
 extern "C" std::byte image_start[], constants_start[], data_start[]; // root.ld
 
 Resources::Resources(abi::BootInfo const& boot_info)
-    : boot_info_(boot_info), slots_(boot_info.empty.start, boot_info.empty.end, bitmap_), memory_(cnode, slots_),
-      objects_(cnode, slots_, memory_) {
+    : boot_info_(boot_info), slots_(boot_info.empty.start, boot_info.empty.end, bitmap_),
+      memory_(cnode, slots_), objects_(cnode, slots_, memory_) {
     memory_.add_records(records_);
     for (u64 slot = boot_info.untyped.start; slot < boot_info.untyped.end; ++slot) {
         auto const& untyped = boot_info.untyped_list[slot - boot_info.untyped.start];
         // A piece that does not fit into the tables stays unused.
-        if (untyped.is_device) devices_.add(slot, untyped.physical, untyped.size_bits);
-        else [[maybe_unused]] auto const added = memory_.add({slot}, untyped.size_bits);
+        if (untyped.is_device)
+            devices_.add(slot, untyped.physical, untyped.size_bits);
+        else [[maybe_unused]]
+            auto const added = memory_.add({slot}, untyped.size_bits);
     }
 }
 
@@ -45,18 +47,21 @@ user::Result<user::CPtr> Resources::device_frames(u64 address, u64 bytes) {
     user::CPtr const first = TRY(slots_.take_range(bytes / 4096));
     auto const split = [&](user::CPtr untyped, unsigned size_bits) -> std::optional<user::CPtr> {
         auto const halves = slots_.take_range(2);
-        if (!halves || !user::Untyped{untyped}.retype(abi::ObjectType::untyped, size_bits, cnode, *halves, 2)) return {};
+        if (!halves ||
+            !user::Untyped{untyped}.retype(abi::ObjectType::untyped, size_bits, cnode, *halves, 2))
+            return {};
         return *halves;
     };
     for (u64 done = 0; done < bytes;) {
-        unsigned const size_bits = devices_.first_block(address + done, bytes - done, largest_device_block);
+        unsigned const size_bits =
+            devices_.first_block(address + done, bytes - done, largest_device_block);
         auto const untyped = devices_.take(address + done, size_bits, split);
         if (!untyped) {
             slots_.give_back_range(first, bytes / 4096);
             return fail(user::Error::out_of(user::Shortage::addresses));
         }
-        TRY(user::Untyped{*untyped}.retype(abi::ObjectType::small_page, 0, cnode, first + done / 4096,
-                                           u64{1} << (size_bits - 12)));
+        TRY(user::Untyped{*untyped}.retype(abi::ObjectType::small_page, 0, cnode,
+                                           first + done / 4096, u64{1} << (size_bits - 12)));
         done += u64{1} << size_bits;
     }
     return first;

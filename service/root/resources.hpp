@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything that root owns: slots, memory, device memory, the frames of its own image (with the boot archive in it).
+// Everything that root owns: slots, memory, device memory, the frames of its own image (with the
+// boot archive in it).
 #pragma once
 
 #include <cstring>
@@ -17,7 +18,8 @@ public:
     Resources(Resources const&) = delete;
     Resources& operator=(Resources const&) = delete;
 
-    // Maps root's own image again, as the kernel does not: nothing both writable and executable, the archive read-only.
+    // Maps root's own image again, as the kernel does not: nothing both writable and executable,
+    // the archive read-only.
     user::Result<> protect_image();
     // Makes the upper level of root's CSpace.
     user::Result<> make_capability_space();
@@ -32,7 +34,8 @@ public:
     user::UntypedAllocator& memory() { return memory_; }
     user::ObjectAllocator& objects() { return objects_; }
 
-    // Frames of device memory in consecutive slots of the initial CNode; returns the first. address, bytes: multiples of 4 KiB.
+    // Frames of device memory in consecutive slots of the initial CNode; returns the first.
+    // address, bytes: multiples of 4 KiB.
     user::Result<user::CPtr> device_frames(u64 address, u64 bytes);
 
     // The frame of root's own image that holds this address.
@@ -40,8 +43,8 @@ public:
 
     // Maps a frame where root can write it while fill(pointer) runs.
     template <class Fill> user::Result<> write_frame(user::Frame frame, Fill fill) {
-        TRY(user::map(objects_, vspace, frame, VirtAddr{scratch_address}, abi::right::read | abi::right::write,
-                      abi::attribute::ExecuteNever::mask));
+        TRY(user::map(objects_, vspace, frame, VirtAddr{scratch_address},
+                      abi::right::read | abi::right::write, abi::attribute::ExecuteNever::mask));
         fill(reinterpret_cast<std::byte*>(scratch_address));
         return frame.unmap();
     }
@@ -50,7 +53,8 @@ public:
 
 private:
     static constexpr user::VSpace vspace{abi::initial_slot::vspace};
-    static constexpr u64 scratch_address = 0x3fe00000; // above image and archive, in a page table of its own
+    static constexpr u64 scratch_address =
+        0x3fe00000; // above image and archive, in a page table of its own
     static constexpr u64 kept_address = scratch_address + 0x1000;
     static constexpr unsigned largest_device_block = 20; // 256 pages: what one Retype can make
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a component that failed is started again: at most `limit` failures within `window_seconds`, so that one that
-// crashes over and over ends by itself.
+// Whether a component that failed is started again: at most `limit` failures within
+// `window_seconds`, so that one that crashes over and over ends by itself.
 #pragma once
 
 #include "base/types.hpp"

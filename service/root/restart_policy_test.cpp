@@ -3,7 +3,6 @@
 
 #include "service/root/restart_policy.hpp"
 
-
 TEST(RestartPolicy, GivesUpAfterFiveFailuresInAShortTime) {
     RestartPolicy policy;
     for (u64 second = 0; second < 5; ++second) EXPECT_TRUE(policy.failed(second));

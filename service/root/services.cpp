@@ -31,7 +31,8 @@ Result<> Services::prepare(Resources& resources, Archive const& archive, Compone
     return {};
 }
 
-Result<> Services::add_grant(Resources& resources, Component& component, u32 index, protocol::Grant const& grant) {
+Result<> Services::add_grant(Resources& resources, Component& component, u32 index,
+                             protocol::Grant const& grant) {
     switch (grant.kind) {
     case GrantKind::console: return add_console_client(resources, component.number, index);
     case GrantKind::timer:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who is a client of the console and of the timer, and what joins them: pages, notifications and endpoints of root's own
-// memory, so that a service that is started again serves the same clients as before.
+// Who is a client of the console and of the timer, and what joins them: pages, notifications and
+// endpoints of root's own memory, so that a service that is started again serves the same clients
+// as before.
 #pragma once
 
 #include "protocol/console.hpp"
@@ -9,9 +10,9 @@
 inline constexpr unsigned no_component = ~0u;
 
 struct Client {
-    unsigned component; // no_component: root itself
-    u32 grant;          // index in the component
-    user::Frame frame;  // console: its page
+    unsigned component;          // no_component: root itself
+    u32 grant;                   // index in the component
+    user::Frame frame;           // console: its page
     protocol::ConsolePage* page; // the same, as root sees it
 };
 
@@ -32,11 +33,13 @@ public:
 
     // The notification of a client of a service.
     user::Notification events_of(Client const& client, Components& components) const {
-        return client.component == no_component ? root_events_ : components[client.component].events;
+        return client.component == no_component ? root_events_
+                                                : components[client.component].events;
     }
 
 private:
-    user::Result<> add_grant(Resources& resources, Component& component, u32 index, protocol::Grant const& grant);
+    user::Result<> add_grant(Resources& resources, Component& component, u32 index,
+                             protocol::Grant const& grant);
     user::Result<> add_console_client(Resources& resources, unsigned component, u32 grant);
 
     Clients console_clients_, timer_clients_;

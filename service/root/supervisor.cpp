@@ -31,7 +31,8 @@ void Supervisor::start(Component& component) {
     };
     for (auto const& grant : world_.archive.grants(*component.entry))
         if (grant.kind == GrantKind::guest && !world_.facts.runs_guests)
-            return refuse("its guest needs a processor with AMD SVM and nested paging, this one has not got them "
+            return refuse("its guest needs a processor with AMD SVM and nested paging, this one "
+                          "has not got them "
                           "(run with --cpu amd)");
 
     Builder builder(world_, component);
@@ -44,12 +45,14 @@ void Supervisor::start(Component& component) {
     user::Text<240> why;
     if (built.error().machine_is_short) {
         add_bytes(why.add("it needs "), builder.memory_needed()).add(" and the machine has only ");
-        add_bytes(why, world_.resources.memory().free_bytes()).add(" left (lower `memory` or run with a larger --memory)");
+        add_bytes(why, world_.resources.memory().free_bytes())
+            .add(" left (lower `memory` or run with a larger --memory)");
     } else {
         why.add(view(built.error().step)).add(": ");
         if (built.error().error.shortage == user::Shortage::memory)
             why.add("`memory` is too small for what it is made of (raise it)");
-        else why.add(built.error().error.text().c_str());
+        else
+            why.add(built.error().error.text().c_str());
     }
     refuse(view(why));
 }
@@ -97,7 +100,8 @@ void Supervisor::flush_log(Component& component) {
 
 void Supervisor::print_lost(Component& component) {
     if (u64 const lost = component.log_budget.take_lost())
-        say(view(about(component).decimal(lost).add(" bytes of its log were dropped: too much in one second")));
+        say(view(about(component).decimal(lost).add(
+            " bytes of its log were dropped: too much in one second")));
 }
 
 void Supervisor::on_log(Component& component, u64 bytes, std::span<char const> text) {
@@ -121,7 +125,8 @@ std::optional<user::Message> Supervisor::on_message(user::Message const& message
     u64 words[abi::max_message_words]{};
     u64 const length = message.info.length();
     for (u64 i = 0; i < length; ++i)
-        words[i] = i < abi::register_message_words ? message.words[i] : user::ipc_buffer().message[i];
+        words[i] =
+            i < abi::register_message_words ? message.words[i] : user::ipc_buffer().message[i];
     std::span<u64 const> const received(words, length);
 
     u64 const label = message.info.label();
@@ -134,7 +139,8 @@ std::optional<user::Message> Supervisor::on_message(user::Message const& message
     case RootLabel::exit: on_exit(component, words[0]); return {};
     case RootLabel::log:
         on_log(component, words[0] < max_log_bytes ? words[0] : max_log_bytes,
-               {reinterpret_cast<char const*>(words + 1), length > 1 ? (length - 1) * sizeof(u64) : 0});
+               {reinterpret_cast<char const*>(words + 1),
+                length > 1 ? (length - 1) * sizeof(u64) : 0});
         return user::Message::make(0);
     case RootLabel::fault: {
         auto line = about(component);
@@ -144,7 +150,8 @@ std::optional<user::Message> Supervisor::on_message(user::Message const& message
         return {};
     }
     }
-    return user::Message::make(std::to_underlying(abi::Error::illegal_operation)); // no such request
+    return user::Message::make(
+        std::to_underlying(abi::Error::illegal_operation)); // no such request
 }
 
 void Supervisor::on_events(u64 events) {
@@ -163,16 +170,20 @@ bool Supervisor::work_goes_on() const {
 
 bool Supervisor::run() {
     if (unsigned const console = world_.services.console(); console != no_component) {
-        // Root is the console's first client: its bell is the service's notification with the first client's bit.
+        // Root is the console's first client: its bell is the service's notification with the first
+        // client's bit.
         auto const slot = world_.resources.slots().take();
-        if (slot && Resources::cnode.mint(*slot, Resources::cnode.at(world_.components[console].events.cptr),
-                                          abi::right::write, event::first_client))
+        if (slot && Resources::cnode.mint(
+                        *slot, Resources::cnode.at(world_.components[console].events.cptr),
+                        abi::right::write, event::first_client))
             bell_ = {*slot};
     }
     while (work_goes_on()) {
         auto const message = world_.endpoint.receive();
-        if (!(message.badge & event::message)) on_events(message.badge);
-        else if (auto const answer = on_message(message)) user::reply(*answer);
+        if (!(message.badge & event::message))
+            on_events(message.badge);
+        else if (auto const answer = on_message(message))
+            user::reply(*answer);
     }
     bool clean = true;
     for (auto const& component : world_.components)
@@ -180,8 +191,8 @@ bool Supervisor::run() {
     return clean;
 }
 
-// Lets the console service print what is queued: root steps behind everybody and waits until all is taken and the service
-// has been idle for a moment, but not for ever.
+// Lets the console service print what is queued: root steps behind everybody and waits until all is
+// taken and the service has been idle for a moment, but not for ever.
 void Supervisor::drain_console() {
     if (!output_.uses_console()) return;
     constexpr u64 idle_ms = 30, limit_ms = 2000;
@@ -189,7 +200,8 @@ void Supervisor::drain_console() {
     [[maybe_unused]] auto const lowered = self.set_priority(self, 0);
     u64 const start = user::time_stamp();
     u64 last_busy = start;
-    for (u64 now = start; now - start < limit_ms * world_.facts.tsc_khz && now - last_busy < idle_ms * world_.facts.tsc_khz;
+    for (u64 now = start; now - start < limit_ms * world_.facts.tsc_khz &&
+                          now - last_busy < idle_ms * world_.facts.tsc_khz;
          now = user::time_stamp()) {
         for (auto const& client : world_.services.console_clients())
             if (client.page->output.used() != 0) last_busy = now;

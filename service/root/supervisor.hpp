@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Root after boot: waits for what components report and ask, and keeps the system as the manifest wants it.
+// Root after boot: waits for what components report and ask, and keeps the system as the manifest
+// wants it.
 #pragma once
 
 #include <optional>
@@ -7,7 +8,7 @@
 #include "service/root/builder.hpp"
 #include "service/root/output.hpp"
 
-struct RootConsole { // OutputDevice
+struct RootConsole {                // OutputDevice
     user::Notification const* bell; // null: no console service runs
     void put(char c) { user::debug_put_char(c); }
     void ring() {
@@ -24,7 +25,8 @@ public:
     void start_all();
     // Until all work has stopped. Returns whether all of it ended with status 0.
     bool run();
-    // Ends all services and says what became of the memory. free_at_start: bytes, before anything was started.
+    // Ends all services and says what became of the memory. free_at_start: bytes, before anything
+    // was started.
     void finish(u64 free_at_start);
 
 private:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A table of text with aligned columns, printed row by row. The last column is free text and is not padded.
+// A table of text with aligned columns, printed row by row. The last column is free text and is not
+// padded.
 #pragma once
 
 #include <algorithm>
@@ -29,7 +30,8 @@ public:
             user::Text<Columns * 98> line;
             std::size_t start = 0;
             for (std::size_t column = 0; column < Columns; ++column) {
-                if (cells_[row][column].size() > 0) pad_to(line, start).add(view(cells_[row][column]));
+                if (cells_[row][column].size() > 0)
+                    pad_to(line, start).add(view(cells_[row][column]));
                 start += widths[column] + 2;
             }
             print_line(view(line));

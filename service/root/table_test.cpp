@@ -15,9 +15,10 @@ template <class T> std::string printed(T const& table) {
 
 TEST(Table, AlignsColumnsAndLeavesNoSpaceAtTheEnd) {
     Table<3, 4> table;
-    for (auto const& [name, memory, grants] :
-         {std::tuple{"component", "memory", "grants"}, {"console", "2 MiB", "ports 0x3f8-0x3ff"}, {"", "", "irq 4"},
-          {"linux", "16 MiB", ""}}) {
+    for (auto const& [name, memory, grants] : {std::tuple{"component", "memory", "grants"},
+                                               {"console", "2 MiB", "ports 0x3f8-0x3ff"},
+                                               {"", "", "irq 4"},
+                                               {"linux", "16 MiB", ""}}) {
         auto const row = table.add_row();
         row[0].add(name);
         row[1].add(memory);

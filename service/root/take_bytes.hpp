@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory for a component: untyped pieces, powers of two each, that together have exactly the bytes asked for.
+// Memory for a component: untyped pieces, powers of two each, that together have exactly the bytes
+// asked for.
 #pragma once
 
 #include <algorithm>
@@ -8,8 +9,9 @@
 #include "abi/profile.hpp"
 #include "base/fixed_vector.hpp"
 
-// Source: user::UntypedAllocator, or a test's. Piece: what its take() gives. bytes: a multiple of 4 KiB. Pieces come largest
-// first, each at least 2^smallest bytes. false: there is not enough memory, or not in so few pieces; nothing was taken.
+// Source: user::UntypedAllocator, or a test's. Piece: what its take() gives. bytes: a multiple of 4
+// KiB. Pieces come largest first, each at least 2^smallest bytes. false: there is not enough
+// memory, or not in so few pieces; nothing was taken.
 template <class Source, class Piece, std::size_t Room>
 bool take_bytes(Source& source, u64 bytes, FixedVector<Piece, Room>& pieces,
                 unsigned smallest = abi::size_bits::small_page) {
@@ -21,7 +23,8 @@ bool take_bytes(Source& source, u64 bytes, FixedVector<Piece, Room>& pieces,
     };
     unsigned largest = abi::size_bits::max_untyped;
     while (bytes != 0) {
-        unsigned const size_bits = std::min(largest, static_cast<unsigned>(std::bit_width(bytes)) - 1);
+        unsigned const size_bits =
+            std::min(largest, static_cast<unsigned>(std::bit_width(bytes)) - 1);
         if (size_bits < smallest || pieces.size() == Room) return give_up();
         if (auto const piece = source.take(size_bits)) {
             pieces.push(*piece);

@@ -41,9 +41,9 @@ TEST(TakeBytes, UsesSmallerPiecesWhenNoLargeOneIsFree) {
 TEST(TakeBytes, TakesNothingWhenItIsNotEnough) {
     Pieces source{{{12, 3}, {16, 1}}};
     FixedVector<unsigned, 4> pieces;
-    EXPECT_FALSE(take_bytes(source, 0x20000, pieces));   // not so much memory
+    EXPECT_FALSE(take_bytes(source, 0x20000, pieces));     // not so much memory
     EXPECT_FALSE(take_bytes(source, 0x13000, pieces, 16)); // not in pieces of this size
-    EXPECT_FALSE(take_bytes(source, 0x800, pieces));     // less than a page
+    EXPECT_FALSE(take_bytes(source, 0x800, pieces));       // less than a page
     EXPECT_TRUE(pieces.empty());
     EXPECT_EQ(source.count[12], 3);
     EXPECT_EQ(source.count[16], 1);

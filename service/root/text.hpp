@@ -10,8 +10,10 @@ template <unsigned Capacity> std::string_view view(user::Text<Capacity> const& t
     return {text.c_str(), text.size()};
 }
 
-// 4096 -> "4 KiB": the largest unit in which the number of bytes is whole, at least KiB from 1 MiB on.
-template <unsigned Capacity> user::Text<Capacity>& add_bytes(user::Text<Capacity>& text, u64 number) {
+// 4096 -> "4 KiB": the largest unit in which the number of bytes is whole, at least KiB from 1 MiB
+// on.
+template <unsigned Capacity>
+user::Text<Capacity>& add_bytes(user::Text<Capacity>& text, u64 number) {
     constexpr char const* units[] = {" B", " KiB", " MiB", " GiB", " TiB"};
     unsigned unit = 0;
     if (number >= 1024 * 1024) number = number / 1024 * 1024;
@@ -22,7 +24,8 @@ template <unsigned Capacity> user::Text<Capacity>& add_bytes(user::Text<Capacity
     return text.decimal(number).add(units[unit]);
 }
 
-template <unsigned Capacity> user::Text<Capacity>& pad_to(user::Text<Capacity>& text, std::size_t column) {
+template <unsigned Capacity>
+user::Text<Capacity>& pad_to(user::Text<Capacity>& text, std::size_t column) {
     while (text.size() < column && text.size() < Capacity - 1) text.add(' ');
     return text;
 }

@@ -3,10 +3,10 @@
 
 #include "service/root/text.hpp"
 
-
 TEST(Text, NamesTheLargestUnitThatIsWhole) {
     user::Text<80> text;
-    for (u64 const bytes : {u64{4096}, u64{6144}, u64{256} << 20, u64{0}, u64{4097}, u64{0x100801}}) add_bytes(text, bytes).add(' ');
+    for (u64 const bytes : {u64{4096}, u64{6144}, u64{256} << 20, u64{0}, u64{4097}, u64{0x100801}})
+        add_bytes(text, bytes).add(' ');
     EXPECT_EQ(view(text), "4 KiB 6 KiB 256 MiB 0 B 4097 B 1026 KiB ");
 }
 

@@ -60,12 +60,15 @@ Result<> Workshop::make_in(user::CNode cnode, u64 slot, abi::ObjectType type, un
 Result<CPtr> Workshop::copy(CPtr from, u64 rights, u64 badge) {
     u64 const slot = TRY(next_slot());
     u64 const depth = static_cast<u64>(std::bit_width(slot_count_ - 1));
-    if (badge != 0) TRY(cnode_.mint(slot, resources_.place(from), rights, badge, depth));
-    else TRY(cnode_.copy(slot, resources_.place(from), rights, depth));
+    if (badge != 0)
+        TRY(cnode_.mint(slot, resources_.place(from), rights, badge, depth));
+    else
+        TRY(cnode_.copy(slot, resources_.place(from), rights, depth));
     return capability_space::cptr(number_, slot);
 }
 
-Result<> Workshop::map(user::VSpace space, user::Frame frame, u64 address, u64 rights, u64 attributes) {
+Result<> Workshop::map(user::VSpace space, user::Frame frame, u64 address, u64 rights,
+                       u64 attributes) {
     for (;;) {
         auto const mapped = frame.map(space, VirtAddr{address}, rights, attributes);
         if (mapped) return mapped;
@@ -81,7 +84,8 @@ Result<> Workshop::map(user::VSpace space, user::Frame frame, u64 address, u64 r
 Result<u32> Workshop::give_guest_memory(user::CNode cnode, u64 first_slot, u8 (&size_bits)[16]) {
     u32 count = 0;
     for (auto const* piece : guest_pieces_) {
-        TRY(piece->untyped().retype(abi::ObjectType::untyped, piece->size_bits(), cnode, first_slot + count));
+        TRY(piece->untyped().retype(abi::ObjectType::untyped, piece->size_bits(), cnode,
+                                    first_slot + count));
         size_bits[count++] = static_cast<u8>(piece->size_bits());
     }
     return count;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one component is made of: its untyped pieces, and the CNode (made from them too) that holds all that root makes from
-// them. Closing the workshop revokes the pieces: every object, mapping and capability is gone and all memory is back.
+// What one component is made of: its untyped pieces, and the CNode (made from them too) that holds
+// all that root makes from them. Closing the workshop revokes the pieces: every object, mapping and
+// capability is gone and all memory is back.
 #pragma once
 
 #include "service/root/piece_plan.hpp"
@@ -11,7 +12,8 @@ public:
     // number: of the CNode in root's CSpace, 1..63.
     Workshop(Resources& resources, u64 number) : resources_(resources), number_(number) {}
 
-    // bytes: for everything; guest_bytes: for a guest's RAM, 0 without. false: the machine has not got so much.
+    // bytes: for everything; guest_bytes: for a guest's RAM, 0 without. false: the machine has not
+    // got so much.
     bool take_memory(u64 bytes, u64 guest_bytes);
     // slots: capabilities that root will make.
     user::Result<> open(u64 slots);
@@ -25,7 +27,8 @@ public:
         return object;
     }
     // A new object whose capability goes to a slot of another CNode.
-    user::Result<> make_in(user::CNode cnode, u64 slot, abi::ObjectType type, unsigned size_bits = 0);
+    user::Result<> make_in(user::CNode cnode, u64 slot, abi::ObjectType type,
+                           unsigned size_bits = 0);
     // A copy of a capability of root's own, with a new badge if it has none; in the workshop.
     user::Result<user::CPtr> copy(user::CPtr from, u64 rights = abi::right::all, u64 badge = 0);
 
@@ -33,22 +36,26 @@ public:
     user::Result<user::CPtr> reserve() { return capability_space::cptr(number_, TRY(next_slot())); }
 
     // Maps a frame, with the paging structures that are missing.
-    user::Result<> map(user::VSpace space, user::Frame frame, u64 address, u64 rights, u64 attributes);
+    user::Result<> map(user::VSpace space, user::Frame frame, u64 address, u64 rights,
+                       u64 attributes);
 
-    // Turns what is left into untyped pieces in consecutive slots of the component's CNode; sizes in size_bits.
+    // Turns what is left into untyped pieces in consecutive slots of the component's CNode; sizes
+    // in size_bits.
     template <std::size_t Count>
     user::Result<u32> give_leftover(user::CNode cnode, u64 first_slot, u8 (&size_bits)[Count]) {
         FixedVector<PiecePlan::Place, Count> places;
         plan_.leftover(places);
         u32 count = 0;
         for (auto const& place : places) {
-            TRY(user::Untyped{place.slot}.retype(abi::ObjectType::untyped, place.size_bits, cnode, first_slot + count));
+            TRY(user::Untyped{place.slot}.retype(abi::ObjectType::untyped, place.size_bits, cnode,
+                                                 first_slot + count));
             size_bits[count++] = place.size_bits;
         }
         plan_.clear(); // nothing more can be made
         return count;
     }
-    // The guest's RAM: each piece whole, in consecutive slots of the component's CNode. Returns how many.
+    // The guest's RAM: each piece whole, in consecutive slots of the component's CNode. Returns how
+    // many.
     user::Result<u32> give_guest_memory(user::CNode cnode, u64 first_slot, u8 (&size_bits)[16]);
 
 private:

@@ -7,7 +7,8 @@
 
 struct MachineFacts {
     u64 tsc_khz;
-    u64 wall_clock_base; // seconds since 1970 when the time-stamp counter was wall_clock_tsc; 0: unknown
+    u64 wall_clock_base; // seconds since 1970 when the time-stamp counter was wall_clock_tsc; 0:
+                         // unknown
     u64 wall_clock_tsc;
     bool runs_guests;
 

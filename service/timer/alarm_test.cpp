@@ -81,7 +81,8 @@ TEST(Pit, CountsDownOnce) {
     FakePit fake;
     Pit alarm(fake);
     alarm.alarm(1'000'000);
-    EXPECT_EQ(fake.writes, (std::vector<std::pair<unsigned, u8>>{{3, 0x30}, {0, 1193 & 255}, {0, 1193 >> 8}}));
+    EXPECT_EQ(fake.writes,
+              (std::vector<std::pair<unsigned, u8>>{{3, 0x30}, {0, 1193 & 255}, {0, 1193 >> 8}}));
     fake.writes.clear();
     alarm.alarm(0);
     EXPECT_EQ(fake.writes[1], (std::pair<unsigned, u8>{0, 1}));

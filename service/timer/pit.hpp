@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The programmable interval timer (Intel 8254 data sheet): channel 0 in mode 0 as a one-shot alarm, for machines without HPET.
+// The programmable interval timer (Intel 8254 data sheet): channel 0 in mode 0 as a one-shot alarm,
+// for machines without HPET.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +20,7 @@ inline constexpr u64 hertz = 1'193'182;
 } // namespace pit
 
 template <class Bus>
-    requires RegisterBus<Bus, pit::Channel0>
+requires RegisterBus<Bus, pit::Channel0>
 class Pit {
 public:
     // The longest alarm; the caller sets another one then.
@@ -31,7 +32,8 @@ public:
     void silence() { bus_.write(pit::Control{}, static_cast<u8>(pit::Control::Access::make(3))); }
 
     void alarm(u64 nanoseconds) {
-        u64 const count = std::max<u64>(1, std::min(nanoseconds, max_nanoseconds) * pit::hertz / 1'000'000'000);
+        u64 const count =
+            std::max<u64>(1, std::min(nanoseconds, max_nanoseconds) * pit::hertz / 1'000'000'000);
         silence();
         bus_.write(pit::Channel0{}, static_cast<u8>(count));
         bus_.write(pit::Channel0{}, static_cast<u8>(count >> 8));

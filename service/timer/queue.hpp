@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Deadlines in order: what is due, and when the hardware must interrupt next. A fixed number of entries, each named by its
-// owner; an entry is set at most once at a time. All times are nanoseconds of one clock.
+// Deadlines in order: what is due, and when the hardware must interrupt next. A fixed number of
+// entries, each named by its owner; an entry is set at most once at a time. All times are
+// nanoseconds of one clock.
 #pragma once
 
 #include <array>
@@ -32,9 +33,9 @@ public:
         return deadlines_[order_[size_ - 1]];
     }
 
-    // Calls due(entry) for each entry whose deadline has passed, earliest first. One with a period is set again: to its
-    // next time after now, so that a late service rings once and not for each period it missed; never, when that is beyond
-    // the end of time.
+    // Calls due(entry) for each entry whose deadline has passed, earliest first. One with a period
+    // is set again: to its next time after now, so that a late service rings once and not for each
+    // period it missed; never, when that is beyond the end of time.
     template <class Due> void expire(u64 now, Due due) {
         unsigned rounds = size_; // one with a period comes at most once
         while (rounds-- > 0 && size_ > 0 && deadlines_[order_[size_ - 1]] <= now) {
@@ -42,7 +43,8 @@ public:
             u64 const deadline = deadlines_[entry], period = periods_[entry];
             clear(entry);
             u64 const step = period == 0 ? 0 : now - deadline - (now - deadline) % period + period;
-            if (period != 0 && step >= period && deadline + step > deadline) set(entry, deadline + step, period);
+            if (period != 0 && step >= period && deadline + step > deadline)
+                set(entry, deadline + step, period);
             due(entry);
         }
     }

@@ -8,9 +8,11 @@
 #include "protocol/timer.hpp"
 #include "service/timer/queue.hpp"
 
-// What the server needs. save_caller(slot): keeps the right to answer the present caller; false: the slot still holds
-// another sleeper's. wake(slot, label): answers who sleeps there, if anybody does. ring(client): event::timer.
-template <class T> concept TimerKernel = requires(T& kernel, unsigned slot, u64 label) {
+// What the server needs. save_caller(slot): keeps the right to answer the present caller; false:
+// the slot still holds another sleeper's. wake(slot, label): answers who sleeps there, if anybody
+// does. ring(client): event::timer.
+template <class T>
+concept TimerKernel = requires(T& kernel, unsigned slot, u64 label) {
     { kernel.save_caller(slot) } -> std::same_as<bool>;
     kernel.wake(slot, label);
     kernel.ring(slot);
@@ -40,13 +42,15 @@ public:
     // The label to answer now; nothing: the caller sleeps.
     std::optional<u64> handle(TimerRequest const& request, u64 now) {
         using protocol::TimerLabel;
-        if (request.client >= clients_ || request.length < words(request.label)) return protocol::timer_bad_request;
+        if (request.client >= clients_ || request.length < words(request.label))
+            return protocol::timer_bad_request;
         unsigned const armed = sleepers + request.client;
         switch (TimerLabel{request.label}) {
         case TimerLabel::sleep: return sleep(request.client, request.deadline, now);
         case TimerLabel::arm:
             queue_.set(armed, request.deadline,
-                       request.period == 0 ? 0 : std::max(request.period, protocol::timer_min_period));
+                       request.period == 0 ? 0
+                                           : std::max(request.period, protocol::timer_min_period));
             return protocol::timer_ok;
         case TimerLabel::cancel: queue_.clear(armed); return protocol::timer_ok;
         }
@@ -56,8 +60,10 @@ public:
     // Wakes and rings for everything that is due. Returns when the hardware shall interrupt next.
     std::optional<u64> expire(u64 now) {
         queue_.expire(now, [&](unsigned entry) {
-            if (entry < sleepers) kernel_.wake(entry, protocol::timer_ok);
-            else kernel_.ring(entry - sleepers);
+            if (entry < sleepers)
+                kernel_.wake(entry, protocol::timer_ok);
+            else
+                kernel_.ring(entry - sleepers);
         });
         return queue_.next();
     }
@@ -72,8 +78,9 @@ private:
         return 0;
     }
 
-    // Each client has its share of the slots, so that none can take them all. A sleeper that others woke leaves its entry
-    // behind; the kernel tells that its slot is empty when all others are taken.
+    // Each client has its share of the slots, so that none can take them all. A sleeper that others
+    // woke leaves its entry behind; the kernel tells that its slot is empty when all others are
+    // taken.
     std::optional<u64> sleep(unsigned client, u64 deadline, u64 now) {
         if (deadline <= now) return protocol::timer_ok;
         unsigned const first = client * share_;

@@ -13,7 +13,8 @@ struct FakeKernel {
     std::string log;
     bool save_caller(unsigned slot) { return saved.insert(slot).second; }
     void wake(unsigned slot, u64 label) {
-        if (saved.erase(slot) != 0) log += "wake " + std::to_string(slot) + ":" + std::to_string(label) + " ";
+        if (saved.erase(slot) != 0)
+            log += "wake " + std::to_string(slot) + ":" + std::to_string(label) + " ";
     }
     void ring(unsigned client) { log += "ring " + std::to_string(client) + " "; }
 };
@@ -21,7 +22,8 @@ struct FakeKernel {
 struct World {
     FakeKernel kernel;
     TimerServer<FakeKernel> server{kernel, 4}; // 64 slots for each
-    std::optional<u64> ask(unsigned client, protocol::TimerLabel label, u64 deadline = 0, u64 period = 0) {
+    std::optional<u64> ask(unsigned client, protocol::TimerLabel label, u64 deadline = 0,
+                           u64 period = 0) {
         return server.handle({client, std::to_underlying(label), 2, deadline, period}, 1000);
     }
 };
@@ -82,8 +84,12 @@ TEST(TimerServer, WakesEverybodyAfterARestart) {
 
 TEST(TimerServer, RefusesWhatItDoesNotKnow) {
     World world;
-    EXPECT_EQ(world.server.handle({4, 0x200, 1, 5000, 0}, 0), protocol::timer_bad_request); // no such client
-    EXPECT_EQ(world.server.handle({0, 0x200, 0, 5000, 0}, 0), protocol::timer_bad_request); // no deadline
-    EXPECT_EQ(world.server.handle({0, 0x201, 1, 5000, 0}, 0), protocol::timer_bad_request); // no period
-    EXPECT_EQ(world.server.handle({0, 5, 4, 5000, 0}, 0), protocol::timer_bad_request);     // not a request of ours
+    EXPECT_EQ(world.server.handle({4, 0x200, 1, 5000, 0}, 0),
+              protocol::timer_bad_request); // no such client
+    EXPECT_EQ(world.server.handle({0, 0x200, 0, 5000, 0}, 0),
+              protocol::timer_bad_request); // no deadline
+    EXPECT_EQ(world.server.handle({0, 0x201, 1, 5000, 0}, 0),
+              protocol::timer_bad_request); // no period
+    EXPECT_EQ(world.server.handle({0, 5, 4, 5000, 0}, 0),
+              protocol::timer_bad_request); // not a request of ours
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sleeps in four threads at once, so that the timer service always holds sleepers, and checks that no sleep was too short.
+// Sleeps in four threads at once, so that the timer service always holds sleepers, and checks that
+// no sleep was too short.
 #include <atomic>
 #include <chrono>
 #include <iostream>

@@ -15,12 +15,15 @@ u64 now() { return nanoseconds(user::time_stamp(), user::component::info().tsc_k
 u64 ask(TimerLabel label, u64 deadline = 0, u64 period = 0) {
     auto const* timer = user::component::find_grant(GrantKind::timer);
     auto const words = label == TimerLabel::cancel ? 0 : 2;
-    return user::call(timer->first_slot, user::Message::make(std::to_underlying(label), static_cast<u64>(words), deadline,
-                                                             period)).info.label();
+    return user::call(timer->first_slot,
+                      user::Message::make(std::to_underlying(label), static_cast<u64>(words),
+                                          deadline, period))
+        .info.label();
 }
 
 void wait_for_bell() {
-    while ((user::component::events().wait() & event::timer) == 0) {}
+    while ((user::component::events().wait() & event::timer) == 0) {
+    }
 }
 
 constexpr u64 millisecond = 1'000'000;
