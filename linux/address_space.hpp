@@ -25,9 +25,11 @@ struct Region {
     u64 file;       // where its contents are mapped; 0: zeroes
     u64 file_end;   // zeroes from here on
     u8 protection;
-    bool uncounted; // not promised even when writable
+    bool uncounted; // not promised in any case
     u8 padding[30];
-    bool promised() const { return (protection & protection::write) != 0 && !uncounted; }
+    bool promised() const {
+        return !uncounted && ((protection & protection::write) != 0 || file != 0);
+    }
 };
 static_assert(sizeof(Region) == 64);
 
@@ -50,6 +52,7 @@ public:
     // The region at an address; null if there is none.
     Region const* find(u64 address) const;
 
+    u64 reserve() const { return reserve_ * layout::page_size; } // bytes that are never promised
     // Whether so many bytes could go to other uses without breaking a promise.
     bool can_spare(u64 bytes) const {
         return promised_ + bytes / layout::page_size + reserve_ <= frames_.available();

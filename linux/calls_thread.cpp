@@ -4,6 +4,7 @@
 #include <asm/prctl.h>
 #include <linux/sched.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 
@@ -77,78 +78,87 @@ user::Result<Thread*> Process::build_thread(u32 number) {
     TRY(memory_.reserve());
     auto tcb = TRY(memory_.objects().make<user::Tcb>());
     auto bell = TRY(memory_.objects().make<user::Notification>());
-    user::Frame frames[1 + Thread::stack_pages];
-    unsigned taken = 0;
-    user::Result<> made;
-    for (; taken < std::size(frames) && made; ++taken) {
-        auto const frame = frames_.take();
-        if (!frame) {
-            made = std::unexpected(frame.error());
-            break;
+    user::Frame pages[Thread::pages];
+    TRY(map_thread_pages(number, pages));
+
+    Thread& thread = Thread::at(layout::thread_page(number));
+    thread = {};
+    thread.number = number;
+    thread.tcb = tcb.object();
+    thread.bell = bell.object();
+    std::copy(std::begin(pages), std::end(pages), thread.page_frames);
+    thread_page_on_stack(layout::thread_stack_top(number)) = layout::thread_page(number);
+    if (auto const configured = configure_thread(thread); !configured) {
+        unmap_thread_pages(pages);
+        return std::unexpected(configured.error());
+    }
+    thread.tcb_object = tcb.release();
+    thread.bell_object = bell.release();
+    return &thread;
+}
+
+// The thread's page and its library OS stack, zeroed.
+user::Result<> Process::map_thread_pages(u32 number, std::span<user::Frame, Thread::pages> pages) {
+    for (u64 i = 0; i < pages.size(); ++i) {
+        u64 const address = i == 0 ? layout::thread_page(number)
+                                   : layout::thread_stack_top(number) - i * layout::page_size;
+        auto const taken = frames_.take();
+        user::Result<> mapped;
+        if (taken) {
+            pages[i] = taken->frame;
+            mapped = user::map(memory_.objects(), memory_.vspace(), taken->frame, {address},
+                               abi::right::read | abi::right::write,
+                               abi::attribute::ExecuteNever::make(1));
+        } else {
+            mapped = std::unexpected(taken.error());
         }
-        frames[taken] = frame->frame;
-        u64 const address = taken == 0
-                                ? layout::thread_page(number)
-                                : layout::thread_stack_top(number) - taken * layout::page_size;
-        made =
-            user::map(memory_.objects(), memory_.vspace(), frames[taken], {address},
-                      abi::right::read | abi::right::write, abi::attribute::ExecuteNever::make(1));
-        if (made) std::memset(reinterpret_cast<void*>(address), 0, layout::page_size);
-    }
-    Thread* const thread = &Thread::at(layout::thread_page(number));
-    if (made) {
-        *thread = {};
-        thread->number = number;
-        thread->tcb = tcb.object();
-        u64 const stack_top = layout::thread_stack_top(number);
-        thread_page_on_stack(stack_top) = layout::thread_page(number);
-        auto const configure = [&]() -> user::Result<> {
-            TRY(thread->tcb.configure({.fault_endpoint = protocol::slot::root,
-                                       .cnode = memory_.cnode(),
-                                       .cnode_guard = 0,
-                                       .vspace = memory_.vspace()},
-                                      {layout::thread_page(number)}, frames[0]));
-            // Threads get the priority that the main thread may give at most: its own
-            // (protocol/component.hpp). The kernel names it when asked for an impossible one.
-            user::Tcb const authority{protocol::slot::tcb};
-            auto const refused = thread->tcb.set_priority(authority, abi::priorities);
-            u64 const priority = refused ? 0 : refused.error().details[1];
-            TRY(thread->tcb.set_scheduling(authority, priority, priority));
-            return thread->tcb.set_upcall(
-                {.entry = reinterpret_cast<u64>(libos_upcall_entry),
-                 .stack = stack_top,
-                 .range_start = reinterpret_cast<u64>(libos_text),
-                 .range_end = reinterpret_cast<u64>(libos_text_end),
-                 .block = reinterpret_cast<u64>(&thread->upcall()),
-                 .causes = abi::upcall_causes::system_call | abi::upcall_causes::exception});
-        };
-        made = configure();
-    }
-    if (!made) {
-        for (unsigned i = 0; i < taken; ++i) {
-            [[maybe_unused]] auto const unmapped = frames[i].unmap();
-            frames_.give_back(frames[i]);
+        if (!mapped) {
+            unmap_thread_pages(pages.first(taken ? i + 1 : i));
+            return mapped;
         }
-        return std::unexpected(made.error());
+        std::memset(reinterpret_cast<void*>(address), 0, layout::page_size);
     }
-    thread->page_frame = frames[0];
-    std::memcpy(thread->stack_frames, frames + 1, sizeof thread->stack_frames);
-    thread->bell = bell.object();
-    thread->tcb_object = tcb.release();
-    thread->bell_object = bell.release();
-    return thread;
+    return {};
+}
+
+void Process::unmap_thread_pages(std::span<user::Frame const> pages) {
+    for (user::Frame const frame : pages) {
+        [[maybe_unused]] auto const unmapped = frame.unmap(); // always succeeds
+        frames_.give_back(frame);
+    }
+}
+
+user::Result<> Process::configure_thread(Thread& thread) {
+    u64 const page = layout::thread_page(thread.number);
+    TRY(thread.tcb.configure({.fault_endpoint = protocol::slot::root,
+                              .cnode = memory_.cnode(),
+                              .cnode_guard = 0,
+                              .vspace = memory_.vspace()},
+                             {page}, thread.page_frames[0]));
+    // Threads get the priority that the main thread may give at most: its own
+    // (protocol/component.hpp). The kernel names it when asked for an impossible one.
+    user::Tcb const authority{protocol::slot::tcb};
+    auto const refused = thread.tcb.set_priority(authority, abi::priorities);
+    u64 const priority = refused ? 0 : refused.error().details[1];
+    TRY(thread.tcb.set_scheduling(authority, priority, priority));
+    return register_upcalls(thread);
+}
+
+user::Result<> Process::register_upcalls(Thread& thread) {
+    return thread.tcb.set_upcall(
+        {.entry = reinterpret_cast<u64>(libos_upcall_entry),
+         .stack = layout::thread_stack_top(thread.number),
+         .range_start = reinterpret_cast<u64>(libos_text),
+         .range_end = reinterpret_cast<u64>(libos_text_end),
+         .block = reinterpret_cast<u64>(&thread.upcall()),
+         .causes = abi::upcall_causes::system_call | abi::upcall_causes::exception});
 }
 
 void Process::destroy_thread(Thread& thread) {
     Thread const gone = thread; // its page goes too
     memory_.objects().destroy(gone.tcb_object);
     memory_.objects().destroy(gone.bell_object);
-    for (user::Frame const frame : gone.stack_frames) {
-        [[maybe_unused]] auto const unmapped = frame.unmap();
-        frames_.give_back(frame);
-    }
-    [[maybe_unused]] auto const unmapped = gone.page_frame.unmap();
-    frames_.give_back(gone.page_frame);
+    unmap_thread_pages(gone.page_frames);
 }
 
 // A thread cannot delete itself: the next upcall of another thread does it, often the one that

@@ -57,13 +57,7 @@ void Process::start() {
         log(user::Text<256>().add("cannot run the program: ").add(program.error()));
         end(exit_cannot_start);
     }
-    auto const registered = main.tcb.set_upcall(
-        {.entry = reinterpret_cast<u64>(libos_upcall_entry),
-         .stack = protocol::os_stack_top,
-         .range_start = reinterpret_cast<u64>(libos_text),
-         .range_end = reinterpret_cast<u64>(libos_text_end),
-         .block = reinterpret_cast<u64>(&main.upcall()),
-         .causes = abi::upcall_causes::system_call | abi::upcall_causes::exception});
+    auto const registered = register_upcalls(main);
     if (!bell || !lock_bell || !registered) {
         user::Error const error = !bell        ? bell.error()
                                   : !lock_bell ? lock_bell.error()
@@ -78,16 +72,22 @@ void Process::start() {
 }
 
 void Process::load(Program const& program) {
+    u64 needed = space_.reserve();
+    for (Segment const& segment : program.segments) needed += segment.memory_size;
     auto const no_memory = [&]() {
-        log(user::Text<256>().add("cannot run the program: its memory is too small to load it"));
+        log(user::Text<256>()
+                .add("cannot run the program: it needs ")
+                .decimal(needed / 1024)
+                .add(" KiB, and of the component's memory ")
+                .decimal(frames_.available() * layout::page_size / 1024)
+                .add(" KiB are left to it: give it more in the manifest"));
         end(exit_cannot_start);
     };
     for (Segment const& segment : program.segments) {
         VirtAddr const start = VirtAddr{segment.address}.align_down(12);
         VirtAddr const end = VirtAddr{segment.address + segment.memory_size}.align_up(12);
         u64 const source = info_.program_address + segment.file_offset;
-        u64 const lead =
-            segment.address - start.value; // bytes of the first page before the segment
+        u64 const lead = segment.address - start.value;       // bytes of its first page before it
         bool const whole_pages = lead <= segment.file_offset; // true for every linker's output
         Region const region{.start = start.value,
                             .end = end.value,
@@ -106,8 +106,8 @@ void Process::load(Program const& program) {
                        .protection = protection::read | protection::write,
                        .uncounted = true,
                        .padding = {}};
-    if (!space_.map(stack) || !space_.touch_range(layout::main_stack.end - 0x2000, 0x2000,
-                                                  true)) // for make_start_stack()
+    constexpr u64 start_stack = 0x2000; // what make_start_stack() may write
+    if (!space_.map(stack) || !space_.touch_range(stack.end - start_stack, start_stack, true))
         no_memory();
 }
 

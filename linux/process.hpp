@@ -123,6 +123,10 @@ private:
     };
     Outcome make_thread(Thread& parent, CloneRequest const& request);
     user::Result<Thread*> build_thread(u32 number);
+    user::Result<> map_thread_pages(u32 number, std::span<user::Frame, Thread::pages> pages);
+    void unmap_thread_pages(std::span<user::Frame const> pages);
+    user::Result<> configure_thread(Thread& thread);
+    user::Result<> register_upcalls(Thread& thread);
     void destroy_thread(Thread& thread);
     void bury_ended();
     std::expected<u32, Errno> free_thread_number() const;

@@ -11,7 +11,8 @@
 namespace libos {
 
 struct Thread {
-    static constexpr unsigned stack_pages = protocol::os_stack_size / layout::page_size;
+    static constexpr unsigned pages =
+        1 + protocol::os_stack_size / layout::page_size; // its page and its stack
 
     u32 number; // 0: main thread; also names its page and its stack (layout.hpp)
     user::Tcb tcb;
@@ -19,7 +20,7 @@ struct Thread {
 
     // What it is made of; nothing for the main thread.
     user::MadeObject tcb_object, bell_object;
-    user::Frame page_frame, stack_frames[stack_pages];
+    user::Frame page_frames[pages];
 
     Thread* next;        // in the list of living threads, then of ended ones
     u32 ended;           // set when the thread will not touch anything any more
