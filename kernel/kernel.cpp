@@ -111,8 +111,13 @@ void Kernel::on_tick() {
         scheduler.current_domain = domain_schedule.current_domain();
         scheduler.choose_new();
     }
-    // Time slices mean nothing to a thread without a peer. finish() starts the tick again as soon as there is one.
-    if (abi::domains == 1 && !scheduler.has_peer(thread)) run_tick(false);
+    // finish() starts the tick again as soon as somebody needs it.
+    if (abi::domains == 1 && !needs_tick(thread)) run_tick(false);
+}
+
+// Time slices mean nothing to a thread that shares the processor with nobody, unless it asked to be told of their end.
+bool Kernel::needs_tick(Tcb const& thread) const {
+    return scheduler.has_peer(thread) || (thread.upcall.causes & abi::upcall_causes::time_slice);
 }
 
 void Kernel::run_tick(bool on) {
@@ -151,7 +156,7 @@ Tcb& Kernel::finish() {
         next.state = ThreadState::running;
     }
     if (next.state == ThreadState::running_vm) prepare_guest(next);
-    if (!cpu_->tick_runs && scheduler.has_peer(next)) run_tick(true);
+    if (!cpu_->tick_runs && needs_tick(next)) run_tick(true);
     if (&next != cpu_->current) {
         switch_to(next);
         return next;

@@ -66,6 +66,7 @@ private:
     void on_interrupt(u8 vector);
     void on_tick();
     void run_tick(bool on);
+    bool needs_tick(Tcb const& thread) const;
     Tcb& finish();
     void switch_to(Tcb& thread);
     void load_address_space(Tcb& thread);
