@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The system calls of the debug profile: ABI 4.6. Bad arguments are reported on the console, nothing worse.
 #include "kernel/kernel.hpp"
-#include "kernel/log.hpp"
+#include "kernel/machine/print.hpp"
 
 namespace {
 
@@ -21,15 +21,8 @@ char const* name_of(ThreadState state) {
 }
 
 void dump(Tcb const& thread) {
-    report::text("  ");
-    report::text(thread.name);
-    report::text(": ");
-    report::text(name_of(thread.state));
-    report::text(", priority ");
-    report::decimal(thread.priority);
-    report::text(", rip ");
-    report::hex(thread.context.registers.rip);
-    report::text("\n");
+    machine::print_line("  ", static_cast<char const*>(thread.name), ": ", name_of(thread.state), ", priority ",
+                        u64{thread.priority}, ", rip ", machine::Hex{thread.context.registers.rip});
 }
 
 // The name starts at the message words of the buffer and ends with NUL inside the message.
@@ -54,11 +47,11 @@ void Kernel::debug_syscall(abi::Syscall call) {
     case abi::Syscall::debug_put_char: return machine::put_char(static_cast<char>(argument));
     case abi::Syscall::debug_dump_scheduler:
     case abi::Syscall::debug_snapshot:
-        report::text("kernel: current thread and those ready to run:\n");
+        machine::print_line("kernel: current thread and those ready to run:");
         dump(thread);
         return scheduler.for_each_ready(dump);
     case abi::Syscall::debug_halt:
-        report::text("kernel: halted by user level\n");
+        machine::print_line("kernel: halted by user level");
         machine::halt();
     case abi::Syscall::debug_cap_identify: {
         auto const found = lookup_slot(thread.cap(Tcb::cspace), argument, 64);
@@ -69,7 +62,7 @@ void Kernel::debug_syscall(abi::Syscall call) {
         auto const found = lookup_slot(thread.cap(Tcb::cspace), argument, 64);
         auto const target = found ? found->slot->cap().as<TcbCap>() : std::nullopt;
         if (!target || !name_thread(thread, *target->object))
-            report::text("kernel: DebugNameThread: no TCB, or no name that ends within the IPC buffer\n");
+            machine::print_line("kernel: DebugNameThread: no TCB, or no name that ends within the IPC buffer");
         return;
     }
     default: return;

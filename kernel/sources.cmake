@@ -5,6 +5,7 @@ set(KERNEL_CORE_SOURCES
     kernel/objects.cpp
     kernel/log.cpp
     kernel/debug_calls.cpp
+    kernel/machine/print.cpp
     kernel/capability/deletion.cpp
     kernel/capability/derivation.cpp
     kernel/capability/extent.cpp

@@ -6,8 +6,8 @@
 #include "kernel/boot/root_task.hpp"
 #include "kernel/device/vcpu.hpp"
 #include "kernel/kernel.hpp"
+#include "kernel/machine/print.hpp"
 #include "kernel/machine/x86_64/entry.hpp"
-#include "kernel/machine/x86_64/print.hpp"
 #include "kernel/machine/x86_64/svm.hpp"
 
 namespace {

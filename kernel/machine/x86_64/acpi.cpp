@@ -6,8 +6,8 @@
 #include <span>
 
 #include "kernel/machine/machine.hpp"
+#include "kernel/machine/print.hpp"
 #include "kernel/machine/x86_64/paging.hpp"
-#include "kernel/machine/x86_64/print.hpp"
 
 namespace machine {
 namespace {

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
+#include "kernel/machine/print.hpp"
 #include "kernel/machine/x86_64/instructions.hpp"
 #include "kernel/machine/x86_64/local_apic.hpp"
-#include "kernel/machine/x86_64/print.hpp"
 
 namespace machine {
 namespace {

@@ -3,8 +3,8 @@
 #include "kernel/machine/x86_64/console.hpp"
 
 #include "kernel/machine/machine.hpp"
+#include "kernel/machine/print.hpp"
 #include "kernel/machine/x86_64/instructions.hpp"
-#include "kernel/machine/x86_64/print.hpp"
 
 namespace machine {
 namespace {
@@ -38,25 +38,6 @@ void start_console() {
 void put_char(char c) {
     if (c == '\n') send('\r');
     send(static_cast<u8>(c));
-}
-
-void print(char const* text) {
-    for (; *text != 0; ++text) put_char(*text);
-}
-
-void print(u64 decimal) {
-    if (decimal >= 10) print(decimal / 10);
-    put_char(static_cast<char>('0' + decimal % 10));
-}
-
-void print(Hex number) {
-    print("0x");
-    unsigned shift = 60;
-    while (shift > 0 && number.value >> shift == 0) shift -= 4;
-    for (;; shift -= 4) {
-        put_char("0123456789abcdef"[number.value >> shift & 0xf]);
-        if (shift == 0) return;
-    }
 }
 
 void halt() {

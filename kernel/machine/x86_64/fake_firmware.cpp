@@ -2,8 +2,8 @@
 #include "kernel/machine/x86_64/fake_firmware.hpp"
 
 #include "kernel/machine/machine.hpp"
+#include "kernel/machine/print.hpp"
 #include "kernel/machine/x86_64/paging.hpp"
-#include "kernel/machine/x86_64/print.hpp"
 
 namespace {
 FakeFirmware* the_firmware = nullptr;
@@ -27,11 +27,6 @@ std::byte* window(PhysAddr address) {
     return FakeFirmware::current().at(address.value);
 }
 void put_char(char c) { FakeFirmware::current().write(c); }
-void print(char const* text) {
-    for (; *text != 0; ++text) put_char(*text);
-}
-void print(u64 decimal) { print(std::to_string(decimal).c_str()); }
-void print(Hex) { print("<hex>"); }
 void halt() { throw Halted(FakeFirmware::current().console()); }
 
 u64 mappable_ram_end() { return u64{64} << 30; }

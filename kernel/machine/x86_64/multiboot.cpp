@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include "kernel/machine/machine.hpp"
+#include "kernel/machine/print.hpp"
 #include "kernel/machine/x86_64/paging.hpp"
-#include "kernel/machine/x86_64/print.hpp"
 
 namespace machine {
 namespace {

@@ -2,9 +2,9 @@
 #include "kernel/machine/x86_64/paging.hpp"
 
 #include "kernel/machine/machine.hpp"
+#include "kernel/machine/print.hpp"
 #include "kernel/machine/x86_64/features.hpp"
 #include "kernel/machine/x86_64/instructions.hpp"
-#include "kernel/machine/x86_64/print.hpp"
 #include "x86/paging.hpp"
 
 namespace machine {

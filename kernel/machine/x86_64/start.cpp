@@ -2,6 +2,7 @@
 #include "kernel/machine/x86_64/start.hpp"
 
 #include "kernel/machine/machine.hpp"
+#include "kernel/machine/print.hpp"
 #include "kernel/machine/x86_64/acpi.hpp"
 #include "kernel/machine/x86_64/address_space.hpp"
 #include "kernel/machine/x86_64/clock.hpp"
@@ -12,7 +13,6 @@
 #include "kernel/machine/x86_64/local_apic.hpp"
 #include "kernel/machine/x86_64/multiboot.hpp"
 #include "kernel/machine/x86_64/paging.hpp"
-#include "kernel/machine/x86_64/print.hpp"
 #include "kernel/machine/x86_64/processor.hpp"
 #include "kernel/machine/x86_64/svm.hpp"
 

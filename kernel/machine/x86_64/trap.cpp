@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an exception or interrupt was: an event for the kernel, or the end of it.
+#include "kernel/machine/print.hpp"
 #include "kernel/machine/x86_64/context_offsets.h"
 #include "kernel/machine/x86_64/entry.hpp"
 #include "kernel/machine/x86_64/instructions.hpp"
 #include "kernel/machine/x86_64/local_apic.hpp"
-#include "kernel/machine/x86_64/print.hpp"
 
 static_assert(
     CONTEXT_RIP == offsetof(Context, registers.rip) && CONTEXT_RSP == offsetof(Context, registers.rsp) &&
