@@ -11,8 +11,8 @@
 //                    capability, wherever user level has mapped it.
 //   MR5 causes       set of UpcallCauses bits
 // Errors, in this order: TruncatedMessage (length < 6); InvalidArgument(0) entry, (1) stack, (2) range, (4) block above the
-// user's part of the address space or the range reversed; AlignmentError (block); RangeError(4) is never used;
-// IllegalOperation (the thread has no writable IPC buffer, or the block is not in its page).
+// user's part of the address space or the range reversed; AlignmentError (block); IllegalOperation (the thread has no writable
+// IPC buffer, or the block is not in its page).
 //
 // An upcall happens instead of the ordinary seL4 path when all of this holds: the cause is in the set; the interrupted
 // rip is outside the range; block.active is 0; the thread still has its buffer frame. With the cause `system_call`,

@@ -62,7 +62,7 @@ void Kernel::on_syscall() {
         return scheduler.choose_new();
     case abi::Syscall::nb_recv: return receive(*this, thread, false);
     case abi::Syscall::set_tls_base:
-        if (u64 const base = thread.registers().rdi; !(base > 0x00007fffffffffff && base < 0xffff800000000000)) {
+        if (u64 const base = thread.registers().rdi; is_canonical(base)) {
             thread.registers().fs_base = base;
             machine::load_segment_bases(base, thread.registers().gs_base);
         }

@@ -20,12 +20,12 @@ struct Invocation {
     Slot* extra[abi::max_extra_caps]; // looked up; may be empty slots
     unsigned extra_count;
 
-    // The i-th word of the message; TruncatedMessage when there are fewer. `needed`: words the operation takes in all.
+    // The i-th word of the message; i < length, which needs() has checked.
     u64 word(unsigned i) const {
         return i < abi::register_message_words ? caller.message_register(i) : buffer->message[i];
     }
     Cap const& cap() const { return slot.cap(); }
-    // The operation takes that many words and extra capabilities.
+    // The operation takes that many words and extra capabilities; TruncatedMessage when there are fewer.
     std::expected<void, InvocationError> needs(u64 words, unsigned extra_caps) const {
         if (length < words || extra_count < extra_caps) return refuse(TruncatedMessage{});
         return {};

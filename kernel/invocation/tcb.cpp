@@ -3,6 +3,7 @@
 #include "kernel/invocation/tcb.hpp"
 
 #include "kernel/ipc/cancel.hpp"
+#include "kernel/ipc/fault_message.hpp"
 #include "kernel/ipc/notification.hpp"
 #include "kernel/kernel.hpp"
 
@@ -101,9 +102,7 @@ struct SetTlsBase {
         return SetTlsBase{target_of(call), call.word(0)};
     }
     Performed perform(Kernel& kernel) const {
-        // The processor refuses a base that is not canonical, so the kernel must not load one.
-        bool const canonical = base <= 0x00007fffffffffff || base >= 0xffff800000000000;
-        target.registers().fs_base = canonical ? base : 0;
+        target.registers().fs_base = sane_address(base);
         if (&target == &kernel.current())
             machine::load_segment_bases(target.registers().fs_base, target.registers().gs_base);
         return Reply{};

@@ -12,5 +12,5 @@ void cancel_ipc(Kernel& kernel, Tcb& thread);
 void suspend(Kernel& kernel, Tcb& thread);
 // A stopped thread starts at FaultIP; others are left alone.
 void resume(Kernel& kernel, Tcb& thread);
-// Leaves the ready queue or joins it at the head as the new state asks; a running thread is in no queue.
+// A thread that waits for nothing any more starts at FaultIP: it joins the head of its ready queue.
 void make_restart(Kernel& kernel, Tcb& thread);

@@ -46,7 +46,7 @@ void apply_registers(Tcb const& replier, Tcb& faulted, u64 abi::UserContext::*co
 
 } // namespace
 
-u64 sane_address(u64 value) { return value > 0x00007fffffffffff && value < 0xffff800000000000 ? 0 : value; }
+u64 sane_address(u64 value) { return is_canonical(value) ? value : 0; }
 
 u64 sane_rflags(u64 value) {
     u64 const set = rflags::Always1::mask | rflags::InterruptEnable::mask;

@@ -19,7 +19,6 @@ namespace machine {
 // and constants cannot be written there either.
 std::byte* window(PhysAddr address);
 PhysAddr physical(void const* in_window); // the inverse; not for the kernel's own variables, which lie in the image
-u64 window_alignment_base();              // added to a physical address it gives the address whose alignment ABI 3.5 uses
 void clear(void* start, u64 bytes);       // both multiples of 16
 
 // Address spaces. A root is a PML4. An ASID names one root at a time: call invalidate(asid) before it gets another.

@@ -14,10 +14,12 @@ struct Context {
     u64 next_ip;
     // Not 0: the return must restore every register (IRETQ). 0: the thread came by SYSCALL and rcx, r11 may be lost (SYSRET).
     u64 restore_all;
-    u64 reserved[2];
-    alignas(16) std::byte fpu[512]; // FXSAVE image
+    alignas(64) std::byte fpu[512]; // FXSAVE image, in cache lines of its own
 };
 static_assert(offsetof(Context, next_ip) == 160 && offsetof(Context, restore_all) == 168 && offsetof(Context, fpu) == 192);
+
+// Does the processor take it as an address? Bits 63 to 47 are alike.
+constexpr bool is_canonical(u64 address) { return static_cast<u64>(static_cast<i64>(address << 16) >> 16) == address; }
 
 namespace rflags { // Intel SDM vol. 1, 3.4.3
 using Always1 = Bits<1>;

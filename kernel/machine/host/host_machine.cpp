@@ -52,8 +52,6 @@ PhysAddr physical(void const* in_window) {
     return {offset};
 }
 
-u64 window_alignment_base() { return 0; }
-
 void clear(void* start, u64 bytes) {
     if (reinterpret_cast<u64>(start) % 16 != 0 || bytes % 16 != 0) die("clear() of bytes that are no multiple of 16", bytes);
     std::memset(start, 0, bytes);

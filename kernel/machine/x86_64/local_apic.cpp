@@ -9,9 +9,8 @@ namespace machine {
 namespace {
 
 constexpr u32 id = 0x20, task_priority = 0x80, acknowledge = 0xb0, spurious = 0xf0, in_service = 0x100,
-              requested = 0x200, error_status = 0x280, timer = 0x320, thermal = 0x330, performance = 0x340,
-              line0 = 0x350, line1 = 0x360, error = 0x370, initial_count = 0x380, current_count = 0x390,
-              divide = 0x3e0;
+              requested = 0x200, error_status = 0x280, timer = 0x320, line0 = 0x350, line1 = 0x360, error = 0x370,
+              initial_count = 0x380, current_count = 0x390, divide = 0x3e0;
 constexpr u32 masked = 1 << 16, periodic = 1 << 17, enabled = 1 << 8, divide_by_1 = 0xb;
 constexpr u32 register_step = 0x10; // the 256 bits of in_service and requested lie in 8 registers
 

@@ -14,9 +14,7 @@ namespace {
 constexpr u64 memory_types = 0x0007'0401'0007'0406;
 
 // WRMSR would fault in the kernel on an address that is not canonical; a user may name one (ABI 7.2, SetTLSBase).
-u64 canonical_or_zero(u64 address) {
-    return static_cast<u64>(static_cast<i64>(address << 16) >> 16) == address ? address : 0;
-}
+u64 canonical_or_zero(u64 address) { return is_canonical(address) ? address : 0; }
 
 } // namespace
 
