@@ -115,7 +115,7 @@ void root_main(abi::BootInfo const& boot_info) {
     line.add("root: system \"").add(field_text(archive->header().system_name)).add("\", ");
     add_bytes(line, free_at_start).add(" free");
     supervisor.say(view(line));
-    print_overview(*archive, [](std::string_view row) { supervisor.say(row); });
+    Overview(*archive).print([](std::string_view row) { supervisor.say(row); });
 
     supervisor.start_all();
     bool const clean = supervisor.run();

@@ -3,7 +3,29 @@
 
 using protocol::GrantKind;
 
-user::Text<96> describe_grant(Archive const& archive, protocol::Grant const& grant) {
+Overview::Overview(Archive const& archive) : archive_(archive) {
+    each_row([&](Row const& row) { table_.measure(row); });
+}
+
+Overview::Row Overview::titles() {
+    Row row;
+    constexpr char const* names[] = {"component", "role",    "memory",
+                                     "priority",  "restart", "grants"};
+    for (std::size_t i = 0; i < row.size(); ++i) row[i].add(names[i]);
+    return row;
+}
+
+Overview::Row Overview::describe(protocol::ComponentEntry const& component) {
+    Row row;
+    row[0].add(field_text(component.name));
+    row[1].add(component.role == protocol::Role::service ? "service" : "work");
+    add_bytes(row[2], component.memory);
+    row[3].decimal(component.priority);
+    row[4].add(component.restart == protocol::Restart::on_failure ? "on failure" : "never");
+    return row;
+}
+
+user::Text<96> Overview::describe(protocol::Grant const& grant) const {
     user::Text<96> text;
     text.add(field_text(grant.name)).add(": ");
     switch (grant.kind) {
@@ -15,7 +37,7 @@ user::Text<96> describe_grant(Archive const& archive, protocol::Grant const& gra
         add_bytes(text.add("device memory ").hexadecimal(grant.first).add(", "), grant.second);
         break;
     case GrantKind::file: {
-        auto const& file = archive.files()[grant.first];
+        auto const& file = archive_.files()[grant.first];
         text.add("file ").add(field_text(file.name)).add(", ").decimal(file.size).add(" B");
         break;
     }

@@ -5,31 +5,36 @@
 #include "service/root/archive.hpp"
 #include "service/root/table.hpp"
 
-// Calls print with each line.
-template <class Print> void print_overview(Archive const& archive, Print print);
+class Overview {
+public:
+    explicit Overview(Archive const& archive);
 
-// One grant in a few words: `uart: ports 0x3f8-0x3ff`.
-user::Text<96> describe_grant(Archive const& archive, protocol::Grant const& grant);
+    // Calls print with each line.
+    template <class Print> void print(Print print) const {
+        each_row([&](Row const& row) { print(view(table_.line(row))); });
+    }
 
-template <class Print> void print_overview(Archive const& archive, Print print) {
-    static Table<6, 256> table; // too large for the stack
-    auto const header = table.add_row();
-    constexpr char const* titles[] = {"component", "role",    "memory",
-                                      "priority",  "restart", "grants"};
-    for (std::size_t i = 0; i < 6; ++i) header[i].add(titles[i]);
-    for (auto const& component : archive.components()) {
-        auto row = table.add_row();
-        row[0].add(field_text(component.name));
-        row[1].add(component.role == protocol::Role::service ? "service" : "work");
-        add_bytes(row[2], component.memory);
-        row[3].decimal(component.priority);
-        row[4].add(component.restart == protocol::Restart::on_failure ? "on failure" : "never");
-        bool first = true;
-        for (auto const& grant : archive.grants(component)) {
-            if (!first) row = table.add_row();
-            first = false;
-            row[5].add(view(describe_grant(archive, grant)));
+private:
+    using Row = Table<6>::Row;
+
+    // A row for the titles and one for each grant; the first of a component says more.
+    template <class Visit> void each_row(Visit visit) const {
+        visit(titles());
+        for (auto const& component : archive_.components()) {
+            Row row = describe(component);
+            for (auto const& grant : archive_.grants(component)) {
+                row.back() = describe(grant);
+                visit(row);
+                row = {};
+            }
+            if (component.grant_count == 0) visit(row);
         }
     }
-    table.print(print);
-}
+    static Row titles();
+    static Row describe(protocol::ComponentEntry const& component);
+    // In a few words: `uart: ports 0x3f8-0x3ff`.
+    user::Text<96> describe(protocol::Grant const& grant) const;
+
+    Archive const& archive_;
+    Table<6> table_;
+};

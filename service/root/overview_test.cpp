@@ -65,7 +65,7 @@ TEST(Overview, ShowsEveryComponentWithAllItsGrants) {
     ASSERT_TRUE(archive.has_value()) << archive.error();
 
     std::string shown;
-    print_overview(*archive, [&](std::string_view line) { shown += std::string(line) + "\n"; });
+    Overview(*archive).print([&](std::string_view line) { shown += std::string(line) + "\n"; });
     EXPECT_EQ(shown,
               "component  role     memory  priority  restart     grants\n"
               "console    service  4 MiB   200       on failure  uart: ports 0x3f8-0x3ff\n"

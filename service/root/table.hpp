@@ -1,44 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// A table of text with aligned columns, printed row by row. The last column is free text and is not
-// padded.
+// A table of text with aligned columns, without memory for its rows: each is shown to the table
+// twice, first to measure all, then to print them. The last column is free text and is not padded.
 #pragma once
 
 #include <algorithm>
-#include <span>
-#include <string_view>
+#include <array>
 
 #include "service/root/text.hpp"
 
-template <std::size_t Columns, std::size_t Rows> class Table {
+template <std::size_t Columns> class Table {
 public:
-    using Cell = user::Text<96>;
+    using Row = std::array<user::Text<96>, Columns>;
 
-    // The next row to fill; when the table is full, the last one again.
-    std::span<Cell, Columns> add_row() {
-        if (rows_ < Rows) ++rows_;
-        for (auto& cell : cells_[rows_ - 1]) cell.clear();
-        return cells_[rows_ - 1];
+    void measure(Row const& row) {
+        for (std::size_t i = 0; i < Columns; ++i)
+            widths_[i] = std::max<std::size_t>(widths_[i], row[i].size());
     }
-
-    // Calls print with each line, without line end.
-    template <class Print> void print(Print print_line) const {
-        std::size_t widths[Columns]{};
-        for (std::size_t row = 0; row < rows_; ++row)
-            for (std::size_t column = 0; column < Columns; ++column)
-                widths[column] = std::max<std::size_t>(widths[column], cells_[row][column].size());
-        for (std::size_t row = 0; row < rows_; ++row) {
-            user::Text<Columns * 98> line;
-            std::size_t start = 0;
-            for (std::size_t column = 0; column < Columns; ++column) {
-                if (cells_[row][column].size() > 0)
-                    pad_to(line, start).add(view(cells_[row][column]));
-                start += widths[column] + 2;
-            }
-            print_line(view(line));
+    // Without line end and without spaces at the end.
+    user::Text<Columns * 98> line(Row const& row) const {
+        user::Text<Columns * 98> text;
+        std::size_t start = 0;
+        for (std::size_t i = 0; i < Columns; ++i) {
+            if (row[i].size() > 0) pad_to(text, start).add(view(row[i]));
+            start += widths_[i] + 2;
         }
+        return text;
     }
 
 private:
-    Cell cells_[Rows][Columns];
-    std::size_t rows_{};
+    std::size_t widths_[Columns]{};
 };
