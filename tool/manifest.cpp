@@ -13,7 +13,7 @@ namespace {
 constexpr u64 page = 4096;
 constexpr u64 guest_page = 2 << 20;
 constexpr u32 default_priority = 100;
-constexpr u64 default_monitor_memory = 8 << 20;
+constexpr u64 default_monitor_memory = 4 << 20;
 
 // Names appear in front of console lines and in tables: short, and nothing that could be mistaken for something else.
 Checked<void> check_name(Located<std::string> const& name) {

@@ -243,9 +243,10 @@ private:
 
     // --- components ---
 
-    // Slots: what root hands out, and one for each page that the library OS may map by itself.
-    static u32 cnode_radix(u64 memory) {
-        u64 const slots = 256 + 2 * (memory >> 12);
+    // Slots: what root hands out, and one for each page that the library OS may map by itself. Half of them are the program's
+    // own: a monitor needs two for each large frame of its guest's RAM.
+    static u32 cnode_radix(u64 memory, u64 guest_memory = 0) {
+        u64 const slots = 256 + 2 * (memory >> 12) + 4 * (guest_memory >> 21);
         return std::clamp(static_cast<u32>(std::bit_width(slots - 1)), 8U, 16U);
     }
 
@@ -307,7 +308,7 @@ private:
                                 .program = TRY(add_program("vmm", tree_.program("vmm"), vm.name.place)),
                                 .memory = vm.monitor_memory.value,
                                 .priority = vm.priority,
-                                .cnode_radix = cnode_radix(vm.monitor_memory.value),
+                                .cnode_radix = cnode_radix(vm.monitor_memory.value, vm.memory.value),
                                 .role = protocol::Role::work,
                                 .restart = vm.restart,
                                 .arguments = {vm.name.value, vm.command_line.value},
