@@ -12,6 +12,7 @@ namespace {
 
 constexpr unsigned radix = 6;
 constexpr CPtr master = 15;       // the untyped that everything comes from; it stays
+constexpr CPtr threads[] = {12, 13, 14}; // these stay too; what happens to them is at random
 constexpr CPtr first_slot = 16;   // from here on slots are changed at random
 constexpr u64 page_base = 0x200000;
 
@@ -25,6 +26,7 @@ public:
     explicit RandomUsers(u64 seed) : random_(seed), world_(options()) {
         CPtr const untyped = world_.untyped(17);
         EXPECT_EQ(world_.try_move(master, untyped), success);
+        for (CPtr const kept : threads) EXPECT_EQ(world_.try_move(kept, world_.thread().cptr()), success);
         world_.repeating = false;
     }
 
@@ -66,7 +68,8 @@ private:
             if (CPtr const slot = first_slot + (start + i) % count; world_.cap(slot).type() == type) return slot;
         return any_slot();
     }
-    CPtr source_slot() { return pick(8) ? any_slot() : pick_of<CPtr>({2, 3, 4, 5, 6, 7, 10, 11, master}); }
+    CPtr thread_slot() { return pick(2) ? slot_with(CapType::tcb) : pick_of(threads); }
+    CPtr source_slot() { return pick(8) ? any_slot() : pick_of<CPtr>({2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 14, master}); }
     CPtr endpoint_like() { return pick(5) ? slot_with(pick(3) ? CapType::endpoint : CapType::notification) : any_slot(); }
 
     struct Place {
@@ -89,7 +92,7 @@ private:
 
     Thread some_actor() {
         if (pick(3)) {
-            CPtr const slot = slot_with(CapType::tcb);
+            CPtr const slot = thread_slot();
             auto const tcb = world_.cap(slot).as<TcbCap>();
             if (tcb && tcb->object->runnable()) return Thread(world_, slot, *tcb->object);
         }
@@ -111,6 +114,7 @@ private:
     }
 
     void invoke(Thread& actor, CPtr cap, Label label, Words words, std::vector<CPtr> caps = {}) {
+        if (!actor.tcb().runnable()) return; // its last call stopped it
         // Labels are for objects; an endpoint or reply would block the root thread, which must go on for ever.
         CapType const type = cap < world_.root_size() ? world_.cap(cap).type() : CapType::null;
         bool const blocks = type == CapType::endpoint;
@@ -147,7 +151,7 @@ private:
                                                ObjectType::pml4};
         CPtr const untyped = pick(4) ? slot_with(CapType::untyped) : master;
         ObjectType const type = pick_of(types);
-        u64 const bits = type == ObjectType::untyped ? 4 + pick(11) : 1 + pick(3);
+        u64 const bits = type == ObjectType::untyped ? (pick(3) ? 4 + pick(11) : 12) : 1 + pick(3);
         invoke(actor, pick(3) ? untyped : master, Label::untyped_retype,
                {static_cast<u64>(type), bits, 0, 0, empty_slot(), 1 + pick(3) / 2}, {abi::initial_slot::cnode});
     }
@@ -172,8 +176,14 @@ private:
     }
 
     void control_thread(Thread& actor) {
-        CPtr const tcb = slot_with(CapType::tcb);
-        switch (pick(14)) {
+        CPtr const tcb = thread_slot();
+        switch (pick(16)) {
+        case 14:
+        case 15: { // all that a thread needs to run
+            invoke(actor, tcb, Label::tcb_configure, {endpoint_like(), 0, 0, 0x10000000}, {2, 3, slot_with(CapType::frame)});
+            invoke(actor, tcb, Label::tcb_set_priority, {pick(256)}, {1});
+            return invoke(actor, tcb, Label::tcb_write_registers, {1, 1, 0x400100});
+        }
         case 0:
         case 1:
         case 2:

@@ -311,15 +311,17 @@ private:
     }
 
     void check_tables_of_kernel() const {
+        bool handled[IrqTable::vectors]{};
+        for (Slot const* const slot : slots_) {
+            if (auto const handler = slot->cap().as<IrqHandlerCap>()) handled[handler->vector] = true;
+            auto const ports = slot->cap().as<IoPortCap>();
+            require(!ports || kernel_.io_ports.any_in_use(ports->first, ports->last), "ports of a capability count as free");
+        }
         for (unsigned i = 0; i < IrqTable::vectors; ++i) {
             Cap const& kept = kernel_.irqs.notification(i).cap();
             require(kept.is_null() || kept.is<NotificationCap>(), "the interrupt table holds no notification");
-            bool const handled = has([&](Cap const& cap) { return cap.is<IrqHandlerCap>() && cap.get<IrqHandlerCap>().vector == i; });
-            require(kernel_.irqs.in_use(i) == handled, "interrupt ", i, handled ? " has a handler but is free" : " is in use without a handler");
-        }
-        for (Slot const* const slot : slots_) {
-            auto const ports = slot->cap().as<IoPortCap>();
-            require(!ports || kernel_.io_ports.any_in_use(ports->first, ports->last), "ports of a capability count as free");
+            require(kernel_.irqs.in_use(i) == handled[i], "interrupt ", i,
+                    handled[i] ? " has a handler but is free" : " is in use without a handler");
         }
     }
 
