@@ -173,6 +173,12 @@ guest_\name\()_end:
     vmmcall
     vmovdqu %ymm0, (%rdi)
     vmmcall
+    xor %ecx, %ecx
+    xor %edx, %edx
+    mov $3, %eax
+    xsetbv // without AVX, whose registers are in use
+    vmmcall
+    vmmcall
     done avx
 
     guest debug_registers

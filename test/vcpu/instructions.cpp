@@ -225,6 +225,9 @@ void test_avx() {
     for (u64 i = 0; i < 4; ++i)
         kept &= one.word(0x6000 + 8 * i) == 0x1111 * (i + 1) && other.word(0x6000 + 8 * i) == 0x1111 * (i + 1) + 0x10000;
     check("AVX: each guest keeps all 32 bytes of its registers", kept);
+    second = other.on(second);
+    second = other.on(second);
+    expect("AVX: a guest goes on after it switched it off", second.reason(), reason_of(ExitReason::vmcall));
 }
 
 } // namespace

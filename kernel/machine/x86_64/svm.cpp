@@ -72,8 +72,10 @@ void switch_fpu_in(GuestFrame const& frame) {
     if (frame.xcr0 == vmcs_field::xcr0_x87) return load_fpu(frame.fpu);
     processor::clear_task_switched();
     processor::write_cr4(processor::read_cr4() | cr4::XSave::mask);
-    write_xcr0(frame.xcr0);
+    // XRSTOR refuses an image with more than XCR0 has on, and the guest may have switched off what the image holds.
+    write_xcr0(support.xcr0_bits);
     asm volatile("xrstor64 (%0)" : : "r"(frame.fpu), "a"(support.xcr0_bits), "d"(0) : "memory");
+    write_xcr0(frame.xcr0);
 }
 
 // XCR0 is read back instead of remembered: QEMU 7.2 does not intercept XSETBV.
@@ -85,7 +87,7 @@ void switch_fpu_out(GuestFrame& frame) {
     if (frame.xcr0 == vmcs_field::xcr0_x87) {
         save_fpu(frame.fpu);
     } else {
-        // Only what the image has room for.
+        write_xcr0(support.xcr0_bits); // all of it, also what the guest has switched off; no more than there is room for
         asm volatile("xsave64 (%0)" : : "r"(frame.fpu), "a"(support.xcr0_bits), "d"(0) : "memory");
         write_xcr0(vmcs_field::xcr0_x87);
     }
