@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a program asks about the system it runs on.
+#include <cpuid.h>
 #include <linux/prctl.h>
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
@@ -18,27 +19,48 @@ void set(char (&field)[Size], char const* text) { // the rest of the field is ze
     for (std::size_t i = 0; i + 1 < Size && text[i] != 0; ++i) field[i] = text[i];
 }
 
+// Ten tries, as Intel advises (SDM vol. 1, 7.3.17).
+[[gnu::target("rdrnd")]] bool hardware_random(u64& word) {
+    static bool const present = [] {
+        unsigned a, b, c = 0, d;
+        return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_RDRND) != 0;
+    }();
+    unsigned long long value = 0;
+    for (int i = 0; present && i < 10; ++i) {
+        if (__builtin_ia32_rdrand64_step(&value) == 0) continue;
+        word = value;
+        return true;
+    }
+    return false;
+}
+
 struct Limits {
     u64 current, most;
 };
 
 } // namespace
 
-// xorshift over the seed from root and the time-stamp counter: enough to seed hash tables. Not for
-// keys: root's seed is only as good as what root has.
+// The processor's random numbers where it has them. Otherwise xorshift over root's seed and the
+// time-stamp counter, which is good enough to seed hash tables but not for keys.
+u64 Process::random_word() {
+    u64 word = 0;
+    if (hardware_random(word)) return word;
+    random_[0] ^= random_[0] << 13;
+    random_[0] ^= random_[0] >> 7;
+    random_[0] ^= random_[0] << 17;
+    random_[0] += (user::time_stamp() ^ random_[1]) *
+                  0x9e3779b97f4a7c15; // golden ratio: spreads the low bits
+    return random_[0];
+}
+
 Outcome Process::getrandom(Thread&, Arguments const& arguments) {
     auto const [address, size, flags, a3, a4, a5] = arguments.a;
     TRY(space_.touch_range(address, size, true));
     auto* const bytes = reinterpret_cast<u8*>(address);
+    u64 word = 0;
     for (u64 i = 0; i < size; ++i) {
-        if (i % 8 == 0) {
-            random_[0] ^= random_[0] << 13;
-            random_[0] ^= random_[0] >> 7;
-            random_[0] ^= random_[0] << 17;
-            random_[0] += (user::time_stamp() ^ random_[1]) *
-                          0x9e3779b97f4a7c15; // golden ratio: spreads the low bits
-        }
-        bytes[i] = static_cast<u8>(random_[0] >> (i % 8 * 8));
+        word = i % 8 == 0 ? random_word() : word >> 8;
+        bytes[i] = static_cast<u8>(word);
     }
     return size;
 }

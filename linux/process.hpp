@@ -152,6 +152,7 @@ private:
     Done write_console(Thread& thread, u64 address, u64 size);
     Done store_status(u64 address, protocol::GrantInfo const* grant);
     std::expected<protocol::GrantInfo const*, Errno> find_file(u64 path);
+    u64 random_word();
     protocol::GrantInfo const* grant(protocol::GrantKind kind) const;
 
     protocol::ComponentInfo const& info_;
