@@ -93,7 +93,7 @@ void Process::wait(Thread& thread, u64 deadline) {
     if (deadline == never) {
         thread.in_timer_call = false;
         lock_.unlock();
-        thread.bell.wait();
+        while (__atomic_load_n(&thread.woken, __ATOMIC_ACQUIRE) == 0) thread.bell.wait();
         lock_.lock();
         return;
     }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The C++ library on the library OS: exceptions, containers, streams, clocks, random numbers,
 // unknown system calls.
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -83,6 +86,22 @@ void files() {
     check(!missing, "a file that was not granted cannot be opened");
     std::ofstream created("/tmp/new");
     check(!created, "files cannot be created");
+
+    check(std::filesystem::file_size("/files/manifest") > 500, "the size of a granted file");
+    std::ifstream manifest("/files/manifest");
+    std::string text, line;
+    while (std::getline(manifest, line)) text += line + '\n';
+    check(text.size() == std::filesystem::file_size("/files/manifest"), "all of it is read");
+    check(text.find("files = {manifest = ") != std::string::npos,
+          "... and it is this system's manifest");
+    int const descriptor = open("/files/manifest", O_RDONLY);
+    char piece[16]{};
+    check(pread(descriptor, piece, 15, 2) == 15 && text.compare(2, 15, piece, 15) == 0, "pread");
+    auto const* const mapped =
+        static_cast<char const*>(mmap(nullptr, text.size(), PROT_READ, MAP_PRIVATE, descriptor, 0));
+    check(mapped != MAP_FAILED && close(descriptor) == 0 &&
+              text == std::string(mapped, text.size()),
+          "mmap of a file");
 }
 
 } // namespace
