@@ -47,6 +47,8 @@ public:
     Outcome lseek(Thread&, Arguments const&);
     Outcome ioctl(Thread&, Arguments const&);
     Outcome fcntl(Thread&, Arguments const&);
+    Outcome poll(Thread&, Arguments const&);
+    Outcome ppoll(Thread&, Arguments const&);
     Outcome readlink(Thread&, Arguments const&);
     Outcome readlinkat(Thread&, Arguments const&);
 
@@ -146,6 +148,8 @@ private:
 
     // calls_file.cpp
     OpenFile* file(u64 descriptor);
+    Outcome poll_until(Thread& thread, u64 address, u64 count, u64 deadline);
+    short readiness(int descriptor, short events);
     std::expected<u64, Errno> write_bytes(Thread& thread, u64 descriptor, u64 address, u64 size);
     std::expected<u64, Errno> read_bytes(Thread& thread, u64 descriptor, u64 address, u64 size);
     std::expected<u64, Errno> read_console(Thread& thread, u64 address, u64 size);
