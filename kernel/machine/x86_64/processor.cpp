@@ -51,6 +51,10 @@ void save_fpu(std::byte* image) {
 
 void load_fpu(std::byte const* image) {
     processor::clear_task_switched();
+    // AMD's FXRSTOR leaves the addresses of the last x87 instruction alone if no exception is pending in the image (APM vol. 5):
+    // an instruction of the kernel's own takes the place of another thread's.
+    constexpr u32 anything = 0;
+    asm volatile("fnclex\n ffree %%st(7)\n fildl %0" : : "m"(anything));
     asm volatile("fxrstor64 (%0)" : : "r"(image) : "memory");
 }
 
