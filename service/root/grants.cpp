@@ -121,8 +121,13 @@ Result<> Builder::give_guest(GrantInfo& info) {
     TRY(user::AsidPool{abi::initial_slot::asid_pool}.assign(root));
     TRY(give(next_slot_, vcpu, abi::right::all));
     TRY(give(next_slot_ + 1, root.cptr, abi::right::all));
-    info.slot_count =
-        2 + TRY(shop_.give_guest_memory(cnode_, next_slot_ + 2, info.guest_size_bits));
+    info.slot_count = 2;
+    // Copies, not pieces made from them: so the kernel clears the memory when the component uses
+    // it, in the component's time.
+    for (auto const* piece : shop_.guest_pieces()) {
+        info.guest_size_bits[info.slot_count - 2] = static_cast<u8>(piece->size_bits());
+        TRY(give(next_slot_ + info.slot_count++, piece->untyped().cptr, abi::right::all));
+    }
     return {};
 }
 

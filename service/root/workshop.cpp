@@ -80,13 +80,3 @@ Result<> Workshop::map(user::VSpace space, user::Frame frame, u64 address, u64 r
         }
     }
 }
-
-Result<u32> Workshop::give_guest_memory(user::CNode cnode, u64 first_slot, u8 (&size_bits)[16]) {
-    u32 count = 0;
-    for (auto const* piece : guest_pieces_) {
-        TRY(piece->untyped().retype(abi::ObjectType::untyped, piece->size_bits(), cnode,
-                                    first_slot + count));
-        size_bits[count++] = static_cast<u8>(piece->size_bits());
-    }
-    return count;
-}

@@ -54,9 +54,10 @@ public:
         plan_.clear(); // nothing more can be made
         return count;
     }
-    // The guest's RAM: each piece whole, in consecutive slots of the component's CNode. Returns how
-    // many.
-    user::Result<u32> give_guest_memory(user::CNode cnode, u64 first_slot, u8 (&size_bits)[16]);
+    // The guest's RAM, as root holds it.
+    std::span<user::UntypedPiece* const> guest_pieces() const {
+        return {guest_pieces_.begin(), guest_pieces_.size()};
+    }
 
 private:
     static constexpr std::size_t max_guest_pieces = 16;
