@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <random>
 
+#include "kernel/device/vcpu.hpp"
 #include "kernel/testing/test_kernel.hpp"
 
 namespace {
@@ -28,12 +29,17 @@ public:
         EXPECT_EQ(world_.try_move(master, untyped), success);
         for (CPtr const kept : threads) EXPECT_EQ(world_.try_move(kept, world_.thread().cptr()), success);
         world_.repeating = false;
+        world_.machine.guests = {.present = true, .asids = 4, .cr4_bits = 0x7ff, .efer_bits = 0xd01, .physical_mask = 0xffffffffff,
+                                 .msr_permissions = {0x3000}};
     }
 
     void step() {
+        // Another thread may come to revoke what the root thread's capability space stands on: then this world is over.
+        if (!world_.root().tcb().runnable()) return;
         world_.machine.interrupt_pending = pick(3) == 0;
         if (pick(40) == 0) return event();
         Thread actor = some_actor();
+        if (actor.state() == ThreadState::running_vm) return stop_guest(actor.tcb());
         if (stands_at_system_call(actor.tcb())) {
             actor.again();
             return;
@@ -44,6 +50,7 @@ public:
         else communicate(actor);
     }
     unsigned preemptions() const { return world_.preemptions; }
+    unsigned guest_runs() const { return guest_runs_; }
 
 private:
     static TestKernel::Options options() {
@@ -99,6 +106,18 @@ private:
         return world_.root();
     }
 
+    // The thread's guest runs, and the processor leaves it.
+    void stop_guest(Tcb& thread) {
+        world_.run(thread);
+        if (thread.state != ThreadState::running_vm) return; // its entry failed
+        ++guest_runs_;
+        svm::Vmcb& vmcb = thread.vcpu->vmcb();
+        vmcb.exit_code = pick_of({svm::exit_code::interrupt, svm::exit_code::cpuid, svm::exit_code::nested_page_fault, svm::exit_code::invalid});
+        vmcb.exit_interrupt_info = pick(4) ? 0 : 0x80000000 | pick(0x1000);
+        if (pick(2)) world_.handle(VmExitEvent{});
+        else world_.tick();
+    }
+
     void event() {
         switch (pick(5)) {
         case 0: return world_.tick();
@@ -116,6 +135,7 @@ private:
     void invoke(Thread& actor, CPtr cap, Label label, Words words, std::vector<CPtr> caps = {}) {
         if (!actor.tcb().runnable()) return; // its last call stopped it
         // Labels are for objects; an endpoint or reply would block the root thread, which must go on for ever.
+        if (!actor.tcb().runnable()) return;
         CapType const type = cap < world_.root_size() ? world_.cap(cap).type() : CapType::null;
         bool const blocks = type == CapType::endpoint;
         Message const message{static_cast<u64>(label), std::move(words), std::move(caps)};
@@ -124,7 +144,7 @@ private:
     }
 
     void operate(Thread& actor) {
-        switch (pick(12)) {
+        switch (pick(14)) {
         case 0:
         case 1: return retype(actor);
         case 2:
@@ -139,6 +159,8 @@ private:
         case 8: return control_thread(actor);
         case 9: return change_mapping(actor);
         case 10: return control_device(actor);
+        case 11: return control_guest(actor);
+        case 12: return change_nested_mapping(actor);
         default: return anything(actor);
         }
     }
@@ -148,7 +170,8 @@ private:
                                                ObjectType::endpoint,   ObjectType::endpoint, ObjectType::notification,
                                                ObjectType::cnode,      ObjectType::cnode, ObjectType::small_page,
                                                ObjectType::page_table, ObjectType::page_directory, ObjectType::pdpt,
-                                               ObjectType::pml4};
+                                               ObjectType::pml4,       ObjectType::vcpu, ObjectType::vcpu,     ObjectType::ept_pml4, ObjectType::ept_pml4,
+                                               ObjectType::ept_pdpt,   ObjectType::ept_pd, ObjectType::ept_pt};
         CPtr const untyped = pick(4) ? slot_with(CapType::untyped) : master;
         ObjectType const type = pick_of(types);
         u64 const bits = type == ObjectType::untyped ? (pick(3) ? 4 + pick(11) : 12) : 1 + pick(3);
@@ -228,6 +251,44 @@ private:
         }
     }
 
+    void control_guest(Thread& actor) {
+        CPtr const vcpu = slot_with(CapType::vcpu);
+        switch (pick(16)) {
+        case 0:
+        case 1: return invoke(actor, vcpu, Label::vcpu_set_tcb, {}, {slot_with(CapType::tcb)});
+        case 2: return invoke(actor, slot_with(CapType::tcb), Label::tcb_set_ept_root, {}, {slot_with(CapType::ept_pml4)});
+        case 3: return invoke(actor, vcpu, Label::vcpu_enable_io_port, {pick(100), pick(100)}, {slot_with(CapType::io_port)});
+        case 4: return invoke(actor, vcpu, Label::vcpu_disable_io_port, {pick(100), pick(100)});
+        case 5: return invoke(actor, vcpu, Label::vcpu_write_vmcs, {0x4800 + pick(0x2800), random_()});
+        default:
+            if (&actor.tcb() == &world_.root().tcb()) return;
+            // The root thread helps: by themselves all the pieces are hardly ever in one hand.
+            CPtr const root = slot_with(CapType::ept_pml4);
+            if (pick(2)) invoke(world_.root(), vcpu, Label::vcpu_set_tcb, {}, {actor.cptr()});
+            if (pick(2)) invoke(world_.root(), abi::initial_slot::asid_pool, Label::x86_asid_pool_assign, {}, {root});
+            if (pick(2)) invoke(world_.root(), actor.cptr(), Label::tcb_set_ept_root, {}, {root});
+            if (!actor.tcb().vcpu || !actor.tcb().runnable()) return;
+            actor.syscall(abi::Syscall::vm_enter, 0, {0, {random_(), random_(), pick(4) ? 0 : random_()}, {}});
+        }
+    }
+
+    void change_nested_mapping(Thread& actor) {
+        CPtr const root = slot_with(CapType::ept_pml4);
+        u64 const address = pick(3) * 0x1000 + pick(2) * (u64{1} << pick_of<u64>({21, 30, 39}));
+        switch (pick(8)) {
+        case 0: return invoke(actor, slot_with(CapType::ept_pdpt), Label::ept_pdpt_map, {address, 0}, {root});
+        case 1: return invoke(actor, slot_with(CapType::ept_pd), Label::ept_pd_map, {address, 0}, {root});
+        case 2: return invoke(actor, slot_with(CapType::ept_pt), Label::ept_pt_map, {address, 0}, {root});
+        case 3:
+        case 4: return invoke(actor, slot_with(CapType::frame), Label::x86_page_map_ept, {address, pick(16), pick(8)}, {root});
+        case 5: {
+            CPtr const table = slot_with(pick_of({CapType::ept_pdpt, CapType::ept_pd, CapType::ept_pt}));
+            return invoke(actor, table, pick_of({Label::ept_pdpt_unmap, Label::ept_pd_unmap, Label::ept_pt_unmap}), {});
+        }
+        default: return invoke(actor, pick(2) ? CPtr{6} : slot_with(CapType::asid_pool), Label::x86_asid_pool_assign, {}, {root});
+        }
+    }
+
     void control_device(Thread& actor) {
         CPtr const handler = slot_with(CapType::irq_handler);
         switch (pick(6)) {
@@ -271,6 +332,7 @@ private:
 
     std::mt19937_64 random_;
     TestKernel world_;
+    unsigned guest_runs_{};
 };
 
 } // namespace
@@ -279,7 +341,7 @@ TEST(Random, EverythingStaysConsistentWhateverUsersDo) {
     constexpr unsigned calls_of_world = 10000;
     u64 const worlds = from_environment("TESSERA_RANDOM_CALLS", 100000) / calls_of_world;
     u64 const first_seed = from_environment("TESSERA_RANDOM_SEED", 1);
-    unsigned preemptions = 0;
+    unsigned preemptions = 0, guest_runs = 0;
     for (u64 seed = first_seed; seed < first_seed + worlds; ++seed) {
         RandomUsers users(seed);
         for (unsigned i = 0; i < calls_of_world; ++i) {
@@ -287,6 +349,9 @@ TEST(Random, EverythingStaysConsistentWhateverUsersDo) {
             if (HasFailure()) FAIL() << "seed " << seed << ", step " << i;
         }
         preemptions += users.preemptions();
+        guest_runs += users.guest_runs();
     }
     EXPECT_GT(preemptions, worlds); // the half-done states were seen too
+    EXPECT_GT(guest_runs, worlds / 2);
+    RecordProperty("guest_runs", static_cast<int>(guest_runs));
 }
