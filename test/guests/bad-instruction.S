@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The handler of an invalid instruction returns to it: a loop without progress.
-#include "guest.h"
+#include "test/guests/guest.h"
     lea stack(%rip), %rsp
     lea handler(%rip), %rax
     lea table + 6 * 16(%rip), %rdi
@@ -25,4 +25,4 @@ table:
     .fill 7 * 16
     .fill 256
 stack:
-#include "end.h"
+#include "test/guests/end.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes to its serial port without looking whether that is ready, for ever.
-#include "guest.h"
+#include "test/guests/guest.h"
     mov $0x3f8, %dx
 1:  mov $60, %ecx
     mov $'~', %al
@@ -9,4 +9,4 @@
     mov $'\n', %al
     out %al, %dx
     jmp 1b
-#include "end.h"
+#include "test/guests/end.h"

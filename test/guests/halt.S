@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Halts with interrupts off: nothing can wake it.
-#include "guest.h"
+#include "test/guests/guest.h"
     cli
     hlt
-#include "end.h"
+#include "test/guests/end.h"
