@@ -12,7 +12,8 @@ void Multiplexer::add(std::string_view name, protocol::ConsolePage& page, bool a
                           .size = 0,
                           .escape = Escape::none,
                           .waiting_since = {},
-                          .lost_input = 0};
+                          .lost_input = 0,
+                          .loss_announced = false};
 }
 
 void Multiplexer::pump(u64 now) {
@@ -181,18 +182,25 @@ void Multiplexer::report_lost_input() {
         port_lost_ = 0;
         notice("the serial port lost input: it came too fast");
     }
+    // Two lines for a flood: one when it begins, one with the number when the client reads again.
     for (auto& client : clients_) {
-        // One line for a flood: when there is room for input again.
-        if (client.lost_input == 0 || client.page->input.room() == 0 || room() < line_room)
-            continue;
+        if (client.lost_input == 0 || room() < 2 * line_room) continue;
+        if (!client.loss_announced)
+            say_of(client, " does not read: what is typed for it now is lost");
+        client.loss_announced = true;
+        if (client.page->input.room() == 0) continue;
         user::Text<max_line> text;
-        text.decimal(client.lost_input)
-            .add(" bytes typed for ")
-            .add(client.name)
-            .add(" were lost, it does not read them");
+        text.add(" reads again: ").decimal(client.lost_input).add(" bytes were lost");
+        say_of(client, {text.c_str(), text.size()});
         client.lost_input = 0;
-        notice({text.c_str(), text.size()});
+        client.loss_announced = false;
     }
+}
+
+void Multiplexer::say_of(Client const& client, std::string_view what) {
+    user::Text<max_line> text;
+    text.add(client.name).add(what);
+    notice({text.c_str(), text.size()});
 }
 
 void Multiplexer::notice(std::string_view text) {

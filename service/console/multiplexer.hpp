@@ -79,6 +79,7 @@ private:
         Escape escape;
         std::optional<u64> waiting_since; // something is collected that cannot be printed yet
         u32 lost_input;                   // bytes not reported yet
+        bool loss_announced;
     };
 
     bool take_turn(unsigned number, u64 now);
@@ -89,6 +90,7 @@ private:
     void print_collected(unsigned number, bool complete);
     bool may_print(unsigned number, u64 now);
     void report_lost_input();
+    void say_of(Client const& client, std::string_view what);
     void wait_until(u64 time);
 
     // The stream.

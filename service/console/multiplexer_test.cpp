@@ -131,10 +131,11 @@ TEST(Multiplexer, SaysHowMuchInputWasLost) {
     World world;
     for (int i = 0; i < 1030; ++i) world.console.input('k');
     EXPECT_EQ(world.a.lost_input, 6u);
+    EXPECT_EQ(world.seen(), "console: a does not read: what is typed for it now is lost\r\n");
     EXPECT_EQ(world.seen(), "");
     char bytes[16];
     world.a.input.read(bytes);
-    EXPECT_EQ(world.seen(), "console: 6 bytes typed for a were lost, it does not read them\r\n");
+    EXPECT_EQ(world.seen(), "console: a reads again: 6 bytes were lost\r\n");
     EXPECT_EQ(world.console.take_bells(), 1u << 1);
 }
 
