@@ -11,8 +11,8 @@ constexpr u64 nanosecond_margin = 1000; // conversion rounds down: rather late t
 } // namespace
 
 ComponentHost::ComponentHost(protocol::GrantInfo const& console, protocol::GrantInfo const& timer)
-    : page_(*reinterpret_cast<protocol::ConsolePage*>(console.address)), bell_{console.first_slot}, timer_{timer.first_slot},
-      events_(user::component::events()) {}
+    : page_(*reinterpret_cast<protocol::ConsolePage*>(console.address)), bell_{console.first_slot},
+      timer_{timer.first_slot}, events_(user::component::events()) {}
 
 u64 ComponentHost::now() { return user::time_stamp(); }
 
@@ -20,7 +20,8 @@ bool ComponentHost::room() {
     if (page_.output.room() >= Uart::fifo_size) return true;
     page_.output_waiting.store(1);
     ring();
-    return page_.output.room() >= Uart::fifo_size; // the service may have emptied it before it could see our wish
+    return page_.output.room() >=
+           Uart::fifo_size; // the service may have emptied it before it could see our wish
 }
 
 // Rings the console at the end of a line or when much has gathered; flush() sees to the rest.
@@ -40,10 +41,13 @@ void ComponentHost::flush() {
 
 void ComponentHost::set_alarm(u64 deadline) {
     u64 const time = now();
-    if (alarm_ && *alarm_ <= deadline && *alarm_ > time) return; // rings early enough, and the monitor asks again then
+    if (alarm_ && *alarm_ <= deadline && *alarm_ > time)
+        return; // rings early enough, and the monitor asks again then
     alarm_ = deadline;
-    u64 const nanoseconds = protocol::nanoseconds(deadline, user::component::info().tsc_khz) + nanosecond_margin;
-    timer_.call(user::Message::make(std::to_underlying(protocol::TimerLabel::arm), 2, nanoseconds, 0));
+    u64 const nanoseconds =
+        protocol::nanoseconds(deadline, user::component::info().tsc_khz) + nanosecond_margin;
+    timer_.call(
+        user::Message::make(std::to_underlying(protocol::TimerLabel::arm), 2, nanoseconds, 0));
 }
 
 void ComponentHost::happened(u64 events) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The monitor's world made of the component's capabilities: the console page, the timer service, the events.
+// The monitor's world made of the component's capabilities: the console page, the timer service,
+// the events.
 #pragma once
 
 #include "protocol/console.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the monitor needs of the world: a clock, an alarm, a console. Implemented with the component's capabilities, and by
-// tests.
+// What the monitor needs of the world: a clock, an alarm, a console. Implemented with the
+// component's capabilities, and by tests.
 #pragma once
 
 #include <optional>

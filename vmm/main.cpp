@@ -19,7 +19,8 @@ struct Failure {
 std::expected<GrantInfo const*, Failure> grant(char const* name, GrantKind kind) {
     GrantInfo const* const found = user::component::find_grant(name);
     if (found && found->kind == kind) return found;
-    return fail(Failure{std::string("the grant `") + name + "` is missing or of another kind; give it in the manifest"});
+    return fail(Failure{std::string("the grant `") + name +
+                        "` is missing or of another kind; give it in the manifest"});
 }
 
 std::span<u8 const> file(GrantInfo const& grant) {
@@ -35,15 +36,19 @@ std::expected<int, Failure> run(vmm::Options const& options, vmm::ComponentHost&
 
     auto const ram = vmm::map_guest_ram(*guest);
     if (!ram) return fail(Failure{ram.error().text});
-    auto engine = vmm::NestedEngine::make(user::Vcpu{guest->first_slot}, user::NestedRoot{guest->first_slot + 1},
-                                          user::component::main_thread(), user::component::events());
-    if (!engine) return fail(Failure{std::string("cannot set up the virtual CPU: ") + engine.error().text().c_str()});
+    auto engine = vmm::NestedEngine::make(
+        user::Vcpu{guest->first_slot}, user::NestedRoot{guest->first_slot + 1},
+        user::component::main_thread(), user::component::events());
+    if (!engine)
+        return fail(Failure{std::string("cannot set up the virtual CPU: ") +
+                            engine.error().text().c_str()});
 
     auto const& info = user::component::info();
-    vmm::Monitor monitor(
-        {options.name, options.command_line, options.report_at, *kernel,
-         initramfs_file ? file(*initramfs_file) : std::span<u8 const>{}},
-        vmm::GuestMemory(*ram), *engine, host, {info.tsc_khz, info.wall_clock_base, info.wall_clock_tsc}, vmm::host_cpuid);
+    vmm::Monitor monitor({options.name, options.command_line, options.report_at, *kernel,
+                          initramfs_file ? file(*initramfs_file) : std::span<u8 const>{}},
+                         vmm::GuestMemory(*ram), *engine, host,
+                         {info.tsc_khz, info.wall_clock_base, info.wall_clock_tsc},
+                         vmm::host_cpuid);
     return monitor.run();
 }
 

@@ -15,10 +15,11 @@ constexpr u64 interrupt_flag = 1 << 9;
 constexpr u64 no_such_hypercall = ~u64{0} - 999; // KVM's -1000
 constexpr unsigned longest_instruction = 15;
 
-// While the guest computes, timer interrupts come at most this often; Linux catches up with the ticks it missed. When it is
-// idle they are on time.
+// While the guest computes, timer interrupts come at most this often; Linux catches up with the
+// ticks it missed. When it is idle they are on time.
 constexpr u64 tick_milliseconds = 10;
-// A guest that executes the same invalid instruction so often, and nothing else that we see, will not stop by itself.
+// A guest that executes the same invalid instruction so often, and nothing else that we see, will
+// not stop by itself.
 constexpr unsigned most_bad_instructions = 10000;
 
 std::string hex(u64 value) {
@@ -29,19 +30,24 @@ std::string hex(u64 value) {
 
 // Whether the guest got further than an invalid instruction.
 bool is_progress(Exit const& exit) {
-    return !std::holds_alternative<exits::InvalidOpcode>(exit) && !std::holds_alternative<exits::Refused>(exit) &&
-           !std::holds_alternative<exits::Notified>(exit) && !std::holds_alternative<exits::InterruptWindow>(exit);
+    return !std::holds_alternative<exits::InvalidOpcode>(exit) &&
+           !std::holds_alternative<exits::Refused>(exit) &&
+           !std::holds_alternative<exits::Notified>(exit) &&
+           !std::holds_alternative<exits::InterruptWindow>(exit);
 }
 
 } // namespace
 
-Monitor::Monitor(Guest guest, GuestMemory memory, Engine& engine, Host& host, ClockBase const& clock, CpuidSource source)
+Monitor::Monitor(Guest guest, GuestMemory memory, Engine& engine, Host& host,
+                 ClockBase const& clock, CpuidSource source)
     : guest_(std::move(guest)), engine_(engine), host_(host), output_(host, guest_.report_at),
       machine_(memory, output_, clock, source), tsc_khz_(clock.tsc_khz) {}
 
 int Monitor::run() {
     for (bool first = true;; first = false) {
-        if (!first) std::memset(machine_.memory().bytes(GuestPhys{0}, machine_.memory().size()).data(), 0, machine_.memory().size());
+        if (!first)
+            std::memset(machine_.memory().bytes(GuestPhys{0}, machine_.memory().size()).data(), 0,
+                        machine_.memory().size());
         if (auto const booted = boot(); !booted) {
             host_.say(guest_.name + ": cannot boot: " + booted.error().text);
             return 1;
@@ -62,7 +68,8 @@ int Monitor::run() {
 
 std::expected<void, BootError> Monitor::boot() {
     started_ = host_.now();
-    auto const entry = load_linux(machine_.memory(), guest_.kernel, guest_.initramfs, guest_.command_line);
+    auto const entry =
+        load_linux(machine_.memory(), guest_.kernel, guest_.initramfs, guest_.command_line);
     if (!entry) return fail(entry.error());
     machine_.reset();
     engine_.start(*entry);
@@ -104,7 +111,8 @@ void Monitor::prepare_entry() {
         machine_.taken(*vector);
     }
     engine_.want_interrupt_window(machine_.interrupt().has_value());
-    if (auto const timer = machine_.next_timer()) host_.set_alarm(std::max(*timer, last_tick_ + tick_milliseconds * tsc_khz_));
+    if (auto const timer = machine_.next_timer())
+        host_.set_alarm(std::max(*timer, last_tick_ + tick_milliseconds * tsc_khz_));
     machine_.before_run();
 }
 
@@ -145,10 +153,12 @@ Monitor::Handled Monitor::handle(Exit const& exit) {
             },
             [&](exits::Refused) -> Handled { return invalid_opcode(); },
             [&](exits::TripleFault) -> Handled { return fail(stop("triple fault")); },
-            [&](exits::EntryFailed) -> Handled { return fail(stop("the processor refuses the guest's state")); },
+            [&](exits::EntryFailed) -> Handled {
+                return fail(stop("the processor refuses the guest's state"));
+            },
             [&](exits::Unexpected unexpected) -> Handled {
-                return fail(stop("unexpected exit, reason " + std::to_string(unexpected.reason) + ", qualification " +
-                                 hex(unexpected.qualification)));
+                return fail(stop("unexpected exit, reason " + std::to_string(unexpected.reason) +
+                                 ", qualification " + hex(unexpected.qualification)));
             },
         },
         exit);
@@ -157,7 +167,8 @@ Monitor::Handled Monitor::handle(Exit const& exit) {
 // HLT: sleeps until there is an interrupt for the guest.
 Monitor::Handled Monitor::idle() {
     engine_.advance();
-    if ((engine_.rflags() & interrupt_flag) == 0) return fail(stop("halted with interrupts off, nothing can wake it"));
+    if ((engine_.rflags() & interrupt_flag) == 0)
+        return fail(stop("halted with interrupts off, nothing can wake it"));
     for (;;) {
         update();
         if (machine_.interrupt() || host_.asked_to_stop()) return {};
@@ -175,7 +186,8 @@ void Monitor::set_register(unsigned number, u64 value) {
 
 void Monitor::cpuid() {
     x86::GeneralRegisters registers = engine_.registers();
-    auto const result = machine_.cpuid(static_cast<u32>(registers.value[rax]), static_cast<u32>(registers.value[rcx]));
+    auto const result = machine_.cpuid(static_cast<u32>(registers.value[rax]),
+                                       static_cast<u32>(registers.value[rcx]));
     registers.value[rax] = result.eax;
     registers.value[rbx] = result.ebx;
     registers.value[rcx] = result.ecx;
@@ -200,13 +212,16 @@ void Monitor::write_msr() {
     auto const& registers = engine_.registers();
     u32 const msr = static_cast<u32>(registers.value[rcx]);
     u64 const value = (registers.value[rdx] << 32) | (registers.value[rax] & 0xffffffff);
-    if (engine_.write_msr(msr, value) || machine_.write_msr(msr, value, host_.now())) engine_.advance();
-    else engine_.inject(Fault::general_protection);
+    if (engine_.write_msr(msr, value) || machine_.write_msr(msr, value, host_.now()))
+        engine_.advance();
+    else
+        engine_.inject(Fault::general_protection);
 }
 
 Monitor::Handled Monitor::port(exits::Port const& access) {
     if (access.string)
-        return fail(stop("string instruction on port " + hex(access.port) + ", which no device here understands"));
+        return fail(stop("string instruction on port " + hex(access.port) +
+                         ", which no device here understands"));
     u64 const old = engine_.registers().value[rax];
     u64 const bits = access.size == 4 ? 0xffffffff : (u64{1} << 8 * access.size) - 1;
     if (access.in) {
@@ -223,7 +238,8 @@ std::vector<u8> Monitor::fetch_instruction() {
     GuestMemory const& memory = machine_.memory();
     std::vector<u8> code;
     for (u64 at = engine_.rip(); code.size() < longest_instruction; ++at) {
-        auto const physical = x86::walk(engine_.cr3(), at, [&](GuestPhys entry) { return memory.read<u64>(entry); });
+        auto const physical =
+            x86::walk(engine_.cr3(), at, [&](GuestPhys entry) { return memory.read<u64>(entry); });
         auto const byte = physical ? memory.read<u8>(*physical) : std::nullopt;
         if (!byte) break;
         code.push_back(*byte);
@@ -234,7 +250,8 @@ std::vector<u8> Monitor::fetch_instruction() {
 Monitor::Handled Monitor::device_access(exits::Memory const& access) {
     char const* const verb = access.fetch ? "executes" : access.write ? "writes" : "reads";
     if (access.fetch || !Machine::has_device(access.address))
-        return fail(stop(std::string(verb) + " guest-physical address " + hex(access.address.value) +
+        return fail(stop(std::string(verb) + " guest-physical address " +
+                         hex(access.address.value) +
                          ", where there is neither memory nor a device"));
     auto const code = fetch_instruction();
     auto const instruction = x86::decode_memory_instruction(code, engine_.mode());
@@ -244,7 +261,8 @@ Monitor::Handled Monitor::device_access(exits::Memory const& access) {
     x86::GeneralRegisters registers = engine_.registers();
     u64 flags = engine_.rflags();
     u64 const old_flags = flags;
-    u64 const read = instruction->reads() ? machine_.read_device(access.address, instruction->width) : 0;
+    u64 const read =
+        instruction->reads() ? machine_.read_device(access.address, instruction->width) : 0;
     u64 const written = x86::execute(*instruction, read, registers, flags);
     if (instruction->writes()) machine_.write_device(access.address, instruction->width, written);
     engine_.set_registers(registers);
@@ -262,12 +280,15 @@ Monitor::Handled Monitor::invalid_opcode() {
     return {};
 }
 
-Monitor::Stop Monitor::stop(std::string reason) { return {reason + " (" + engine_.describe() + ")"}; }
+Monitor::Stop Monitor::stop(std::string reason) {
+    return {reason + " (" + engine_.describe() + ")"};
+}
 
 void Monitor::report_exits() {
     u64 const milliseconds = (host_.now() - started_) / tsc_khz_;
     char time[32];
-    std::snprintf(time, sizeof time, "%llu.%03llu s: ", static_cast<unsigned long long>(milliseconds / 1000),
+    std::snprintf(time, sizeof time,
+                  "%llu.%03llu s: ", static_cast<unsigned long long>(milliseconds / 1000),
                   static_cast<unsigned long long>(milliseconds % 1000));
     host_.say(guest_.name + ": " + time + counts_.text());
 }

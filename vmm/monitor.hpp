@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The virtual machine monitor: boots the guest, runs it on an engine, and does for it what its processor can't. One thread,
-// one loop:
+// The virtual machine monitor: boots the guest, runs it on an engine, and does for it what its
+// processor can't. One thread, one loop:
 //
-//   after_exit: devices, timer, input ──> inject an interrupt? ──> Engine::run() ──> handle the exit ──┐
+//   after_exit: devices, timer, input ──> inject an interrupt? ──> Engine::run() ──> handle the
+//   exit ──┐
 //        ^──────────────────────────────────────────────────────────────────────────────────────────────┘
 #pragma once
 
@@ -18,18 +19,20 @@
 namespace vmm {
 
 struct Guest {
-    std::string name;         // in front of every line about it
+    std::string name; // in front of every line about it
     std::string command_line;
-    std::string report_at;    // print the exits when the guest's output contains this; may be empty
+    std::string report_at; // print the exits when the guest's output contains this; may be empty
     BzImage kernel;
     std::span<u8 const> initramfs; // may be empty
 };
 
 class Monitor {
 public:
-    Monitor(Guest guest, GuestMemory memory, Engine& engine, Host& host, ClockBase const& clock, CpuidSource source);
+    Monitor(Guest guest, GuestMemory memory, Engine& engine, Host& host, ClockBase const& clock,
+            CpuidSource source);
 
-    // Boots the guest and runs it until it is over; exit status of the component. A guest that reboots starts again.
+    // Boots the guest and runs it until it is over; exit status of the component. A guest that
+    // reboots starts again.
     int run();
     ExitCounts const& exits() const { return counts_; }
 
@@ -67,7 +70,7 @@ private:
     u64 started_{};
     u64 last_tick_{};
     u64 bad_rip_{};
-    unsigned bad_count_{}; // times in a row that the instruction at bad_rip_ was invalid
+    unsigned bad_count_{};      // times in a row that the instruction at bad_rip_ was invalid
     std::optional<char> typed_; // offered to the UART, which was full
 };
 

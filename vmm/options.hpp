@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The monitor's arguments: NAME COMMAND_LINE [--report-at TEXT]. Everything else it needs are grants: `console`, `timer`,
-// `guest`, and the files `kernel` and (optionally) `initramfs`.
+// The monitor's arguments: NAME COMMAND_LINE [--report-at TEXT]. Everything else it needs are
+// grants: `console`, `timer`, `guest`, and the files `kernel` and (optionally) `initramfs`.
 #pragma once
 
 #include <expected>
@@ -21,7 +21,8 @@ inline std::expected<Options, std::string> parse_options(std::span<char const* c
     Options options{arguments[0], arguments[1], {}};
     for (std::size_t i = 2; i < arguments.size(); ++i) {
         if (arguments[i] != std::string("--report-at") || i + 1 == arguments.size())
-            return std::unexpected("argument \"" + std::string(arguments[i]) + "\" is unknown or lacks its text");
+            return std::unexpected("argument \"" + std::string(arguments[i]) +
+                                   "\" is unknown or lacks its text");
         options.report_at = arguments[++i];
     }
     return options;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Passes the guest's output on and notices when it contains a text, for measurements: "so many exits until the guest said
-// that it is ready".
+// Passes the guest's output on and notices when it contains a text, for measurements: "so many
+// exits until the guest said that it is ready".
 #pragma once
 
 #include <string>

@@ -43,11 +43,14 @@ struct [[gnu::packed]] Address { // generic address structure, 5.2.3.2
     u8 access_size;
     u64 address;
 };
-constexpr Address byte_port(u16 port) { return {.space = 1, .bit_width = 8, .bit_offset = 0, .access_size = 1, .address = port}; }
+constexpr Address byte_port(u16 port) {
+    return {.space = 1, .bit_width = 8, .bit_offset = 0, .access_size = 1, .address = port};
+}
 
 struct [[gnu::packed]] Fadt { // 5.2.9
     Header header;
-    u8 unused0[109 - 36]; // fixed hardware that a hardware-reduced platform has not, and 32-bit addresses
+    u8 unused0[109 -
+               36]; // fixed hardware that a hardware-reduced platform has not, and 32-bit addresses
     u16 boot_flags;
     u8 reserved;
     u32 flags;
@@ -62,8 +65,8 @@ struct [[gnu::packed]] Fadt { // 5.2.9
     Address sleep_status;
     u64 hypervisor;
 };
-static_assert(offsetof(Fadt, flags) == 112 && offsetof(Fadt, dsdt) == 140 && offsetof(Fadt, sleep_control) == 244 &&
-              sizeof(Fadt) == 276);
+static_assert(offsetof(Fadt, flags) == 112 && offsetof(Fadt, dsdt) == 140 &&
+              offsetof(Fadt, sleep_control) == 244 && sizeof(Fadt) == 276);
 
 constexpr u16 boot_no_vga = 1 << 2;
 constexpr u16 boot_no_message_interrupts = 1 << 3;
@@ -100,20 +103,29 @@ u8 checksum(u8 const* bytes, std::size_t size) {
 }
 
 Header header(char const (&signature)[5], std::size_t size, u8 revision) {
-    Header result{.signature = {}, .length = static_cast<u32>(size), .revision = revision, .checksum = 0,
-                  .oem = {'T', 'E', 'S', 'S', 'E', 'R'}, .oem_table = {'M', 'A', 'C', 'H', 'I', 'N', 'E', ' '},
-                  .oem_revision = 1, .creator = {'T', 'S', 'R', 'A'}, .creator_revision = 1};
+    Header result{.signature = {},
+                  .length = static_cast<u32>(size),
+                  .revision = revision,
+                  .checksum = 0,
+                  .oem = {'T', 'E', 'S', 'S', 'E', 'R'},
+                  .oem_table = {'M', 'A', 'C', 'H', 'I', 'N', 'E', ' '},
+                  .oem_revision = 1,
+                  .creator = {'T', 'S', 'R', 'A'},
+                  .creator_revision = 1};
     std::memcpy(result.signature, signature, 4);
     return result;
 }
 
 std::vector<u8> dsdt() {
     auto const com1 = aml::device(
-        "COM1", aml::concatenate({aml::name("_HID", aml::eisa_id("PNP0501")), aml::name("_UID", aml::integer(1)),
-                                  aml::name("_CRS", aml::resources({aml::io_ports(com1_port, 8),
-                                                                    aml::edge_interrupt(com1_interrupt)}))}));
-    auto const sleep_off = aml::package({aml::integer(sleep_type_off), aml::integer(sleep_type_off)});
-    auto const body = aml::concatenate({aml::name("\\_S5_", sleep_off), aml::scope("\\_SB_", com1)});
+        "COM1", aml::concatenate(
+                    {aml::name("_HID", aml::eisa_id("PNP0501")), aml::name("_UID", aml::integer(1)),
+                     aml::name("_CRS", aml::resources({aml::io_ports(com1_port, 8),
+                                                       aml::edge_interrupt(com1_interrupt)}))}));
+    auto const sleep_off =
+        aml::package({aml::integer(sleep_type_off), aml::integer(sleep_type_off)});
+    auto const body =
+        aml::concatenate({aml::name("\\_S5_", sleep_off), aml::scope("\\_SB_", com1)});
     auto const head = header("DSDT", sizeof(Header) + body.size(), 2);
     std::vector<u8> result(sizeof(Header) + body.size());
     std::memcpy(result.data(), &head, sizeof(head));
@@ -125,7 +137,8 @@ Fadt fadt(GuestPhys dsdt_at) {
     Fadt table{};
     table.header = header("FACP", sizeof(Fadt), 6);
     table.boot_flags = boot_no_vga | boot_no_message_interrupts | boot_no_rtc;
-    table.flags = flag_wbinvd | flag_no_power_button | flag_no_sleep_button | flag_reset_register | flag_hardware_reduced;
+    table.flags = flag_wbinvd | flag_no_power_button | flag_no_sleep_button | flag_reset_register |
+                  flag_hardware_reduced;
     table.reset = byte_port(reset_port);
     table.reset_value = reset_value;
     table.minor_version = 4;
@@ -149,9 +162,15 @@ public:
     }
 
     std::vector<u8> finish(GuestPhys xsdt) {
-        Rsdp rsdp{.signature = {'R', 'S', 'D', ' ', 'P', 'T', 'R', ' '}, .checksum = 0,
-                  .oem = {'T', 'E', 'S', 'S', 'E', 'R'}, .revision = 2, .rsdt = 0, .length = sizeof(Rsdp),
-                  .xsdt = xsdt.value, .extended_checksum = 0, .reserved = {}};
+        Rsdp rsdp{.signature = {'R', 'S', 'D', ' ', 'P', 'T', 'R', ' '},
+                  .checksum = 0,
+                  .oem = {'T', 'E', 'S', 'S', 'E', 'R'},
+                  .revision = 2,
+                  .rsdt = 0,
+                  .length = sizeof(Rsdp),
+                  .xsdt = xsdt.value,
+                  .extended_checksum = 0,
+                  .reserved = {}};
         rsdp.checksum = checksum(reinterpret_cast<u8 const*>(&rsdp), 20);
         rsdp.extended_checksum = checksum(reinterpret_cast<u8 const*>(&rsdp), sizeof(rsdp));
         std::memcpy(bytes_.data(), &rsdp, sizeof(rsdp));
@@ -171,9 +190,14 @@ std::vector<u8> acpi_tables(GuestPhys at) {
     GuestPhys const dsdt_at = layout.add(dsdt_table.data(), dsdt_table.size());
     Fadt const fadt_table = fadt(dsdt_at);
     GuestPhys const fadt_at = layout.add(&fadt_table, sizeof(fadt_table));
-    Madt madt_table{.header = header("APIC", sizeof(Madt), 5), .local_apic = 0xfee00000, .flags = 0, .processor = {}, .io_apic = {}};
+    Madt madt_table{.header = header("APIC", sizeof(Madt), 5),
+                    .local_apic = 0xfee00000,
+                    .flags = 0,
+                    .processor = {},
+                    .io_apic = {}};
     GuestPhys const madt_at = layout.add(&madt_table, sizeof(madt_table));
-    Xsdt const xsdt_table{.header = header("XSDT", sizeof(Xsdt), 1), .tables = {fadt_at.value, madt_at.value}};
+    Xsdt const xsdt_table{.header = header("XSDT", sizeof(Xsdt), 1),
+                          .tables = {fadt_at.value, madt_at.value}};
     return layout.finish(layout.add(&xsdt_table, sizeof(xsdt_table)));
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bytes of these tables were also given to `iasl -d`, which disassembles them without a complaint; TESSERA_DUMP_ACPI=FILE
-// makes the last test write them out for such a check.
+// The bytes of these tables were also given to `iasl -d`, which disassembles them without a
+// complaint; TESSERA_DUMP_ACPI=FILE makes the last test write them out for such a check.
 #include "vmm/pc/acpi_tables.hpp"
 
+#include "base/gtest.hpp"
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include "base/gtest.hpp"
 #include <numeric>
 #include <string>
 
@@ -25,7 +25,9 @@ public:
         std::memcpy(&value, &bytes_.at(at - base), sizeof(T));
         return value;
     }
-    std::string signature(u64 at) const { return {reinterpret_cast<char const*>(&bytes_.at(at - base)), 4}; }
+    std::string signature(u64 at) const {
+        return {reinterpret_cast<char const*>(&bytes_.at(at - base)), 4};
+    }
     u64 xsdt() const { return get<u64>(base + 24); }
     u64 entry(unsigned index) const { return get<u64>(xsdt() + 36 + 8 * index); }
     static constexpr u64 base = acpi_at.value;
@@ -52,7 +54,8 @@ TEST(AcpiTables, PlatformIsHardwareReducedWithSleepAndResetRegisters) {
     u64 const fadt = tables.entry(0);
     EXPECT_NE(tables.get<u32>(fadt + 112) & 1 << 20, 0u);
     EXPECT_NE(tables.get<u32>(fadt + 112) & 1 << 10, 0u);
-    EXPECT_EQ(tables.get<u16>(fadt + 109) & 0x23, 0x20); // no legacy devices, no 8042, no CMOS clock
+    EXPECT_EQ(tables.get<u16>(fadt + 109) & 0x23,
+              0x20); // no legacy devices, no 8042, no CMOS clock
     EXPECT_EQ(tables.get<u64>(fadt + 116 + 4), reset_port);
     EXPECT_EQ(tables.get<u8>(fadt + 128), reset_value);
     EXPECT_EQ(tables.get<u64>(fadt + 244 + 4), sleep_control_port);
@@ -63,14 +66,18 @@ TEST(AcpiTables, CanBeWrittenOutForADisassembler) {
     Tables const tables;
     if (char const* const file = std::getenv("TESSERA_DUMP_ACPI")) {
         for (auto [suffix, at] : {std::pair{"dsdt", tables.get<u64>(tables.entry(0) + 140)},
-                                  {"facp", tables.entry(0)}, {"apic", tables.entry(1)}, {"xsdt", tables.xsdt()}}) {
+                                  {"facp", tables.entry(0)},
+                                  {"apic", tables.entry(1)},
+                                  {"xsdt", tables.xsdt()}}) {
             std::ofstream out(std::string(file) + "." + suffix, std::ios::binary);
-            out.write(reinterpret_cast<char const*>(&tables.bytes_[at - tables.base]), tables.get<u32>(at + 4));
+            out.write(reinterpret_cast<char const*>(&tables.bytes_[at - tables.base]),
+                      tables.get<u32>(at + 4));
             EXPECT_TRUE(out.good());
         }
     }
     u64 const dsdt = tables.get<u64>(tables.entry(0) + 140);
-    std::string const text(tables.bytes_.begin() + static_cast<std::ptrdiff_t>(dsdt - tables.base), tables.bytes_.end());
+    std::string const text(tables.bytes_.begin() + static_cast<std::ptrdiff_t>(dsdt - tables.base),
+                           tables.bytes_.end());
     EXPECT_NE(text.find("COM1"), std::string::npos);
 }
 

@@ -51,7 +51,10 @@ Bytes integer(u64 value) {
     if (value == 0) return {zero_op};
     if (value == 1) return {one_op};
     unsigned const size = value < 0x100 ? 1 : value < 0x10000 ? 2 : value < 0x100000000 ? 4 : 8;
-    Bytes result{size == 1 ? byte_prefix : size == 2 ? word_prefix : size == 4 ? dword_prefix : qword_prefix};
+    Bytes result{size == 1   ? byte_prefix
+                 : size == 2 ? word_prefix
+                 : size == 4 ? dword_prefix
+                             : qword_prefix};
     append_little_endian(result, value, size);
     return result;
 }
@@ -71,28 +74,35 @@ Bytes path(std::string_view text) {
     return result;
 }
 
-Bytes name(std::string_view where, Bytes const& value) { return concatenate({{name_op}, path(where), value}); }
+Bytes name(std::string_view where, Bytes const& value) {
+    return concatenate({{name_op}, path(where), value});
+}
 
 Bytes scope(std::string_view where, Bytes const& body) {
     return concatenate({{scope_op}, with_length(concatenate({path(where), body}))});
 }
 
 Bytes device(std::string_view where, Bytes const& body) {
-    return concatenate({{extended_prefix, device_op}, with_length(concatenate({path(where), body}))});
+    return concatenate(
+        {{extended_prefix, device_op}, with_length(concatenate({path(where), body}))});
 }
 
 Bytes package(std::initializer_list<Bytes> elements) {
-    return concatenate({{package_op}, with_length(concatenate({{static_cast<u8>(elements.size())}, concatenate(elements)}))});
+    return concatenate(
+        {{package_op},
+         with_length(concatenate({{static_cast<u8>(elements.size())}, concatenate(elements)}))});
 }
 
 Bytes buffer(Bytes const& content) {
     return concatenate({{buffer_op}, with_length(concatenate({integer(content.size()), content}))});
 }
 
-Bytes eisa_id(std::string_view text) { // 19.3.4: three letters of 5 bits, four hexadecimal digits, big endian
+Bytes eisa_id(
+    std::string_view text) { // 19.3.4: three letters of 5 bits, four hexadecimal digits, big endian
     u32 value = 0;
     for (char c : text.substr(0, 3)) value = value << 5 | static_cast<u32>(c - '@');
-    for (char c : text.substr(3)) value = value << 4 | static_cast<u32>(c <= '9' ? c - '0' : c - 'A' + 10);
+    for (char c : text.substr(3))
+        value = value << 4 | static_cast<u32>(c <= '9' ? c - '0' : c - 'A' + 10);
     Bytes result{dword_prefix};
     append_little_endian(result, __builtin_bswap32(value), 4);
     return result;

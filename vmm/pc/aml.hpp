@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The few words of ACPI machine language that our DSDT needs (ACPI specification 6.4, chapter 20). Each function returns
-// finished bytes; terms are nested by passing them as the body of another.
+// The few words of ACPI machine language that our DSDT needs (ACPI specification 6.4, chapter 20).
+// Each function returns finished bytes; terms are nested by passing them as the body of another.
 #pragma once
 
 #include <initializer_list>

@@ -14,7 +14,9 @@ TEST(Aml, IntegersUseTheShortestForm) {
     EXPECT_EQ(integer(0xfec00000), Bytes({0x0c, 0, 0, 0xc0, 0xfe}));
 }
 
-TEST(Aml, EisaIdentifiersAreCompressed) { EXPECT_EQ(eisa_id("PNP0501"), Bytes({0x0c, 0x41, 0xd0, 0x05, 0x01})); }
+TEST(Aml, EisaIdentifiersAreCompressed) {
+    EXPECT_EQ(eisa_id("PNP0501"), Bytes({0x0c, 0x41, 0xd0, 0x05, 0x01}));
+}
 
 TEST(Aml, SleepPackageHasTheBytesThatACompilerMakes) {
     EXPECT_EQ(name("\\_S5_", package({integer(5), integer(5)})),

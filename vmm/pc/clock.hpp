@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The guest's clock: time-stamp counter values in, and the page through which Linux learns the counter's frequency and the
-// time of day without a device (the KVM paravirtual clock; Linux Documentation/virt/kvm/x86/msr.rst).
+// The guest's clock: time-stamp counter values in, and the page through which Linux learns the
+// counter's frequency and the time of day without a device (the KVM paravirtual clock; Linux
+// Documentation/virt/kvm/x86/msr.rst).
 #pragma once
 
 #include "vmm/pc/guest_memory.hpp"
@@ -24,7 +25,8 @@ class ParavirtualClock {
 public:
     explicit ParavirtualClock(ClockBase const& base) : base_(base) {}
 
-    // MSR_KVM_SYSTEM_TIME_NEW: address of the time page with bit 0 = on. False: not in RAM, the guest gets #GP.
+    // MSR_KVM_SYSTEM_TIME_NEW: address of the time page with bit 0 = on. False: not in RAM, the
+    // guest gets #GP.
     [[nodiscard]] bool write_system_time(u64 value, GuestMemory const& memory);
     u64 system_time() const { return system_time_; }
     // MSR_KVM_WALL_CLOCK_NEW: writes the time of day at counter 0 there once.

@@ -42,7 +42,8 @@ TEST(Clock, RefusesAPageOutsideRamUnlessItIsSwitchedOff) {
 TEST(Clock, WallClockIsTheTimeOfDayAtCounterZero) {
     std::vector<u8> ram(4096);
     GuestMemory memory(ram);
-    ParavirtualClock clock({.tsc_khz = 1'000'000, .wall_clock_base = 1000, .wall_clock_tsc = 2'500'000'000});
+    ParavirtualClock clock(
+        {.tsc_khz = 1'000'000, .wall_clock_base = 1000, .wall_clock_tsc = 2'500'000'000});
     EXPECT_TRUE(clock.write_wall_clock(16, memory));
     EXPECT_EQ(memory.read<u32>(GuestPhys{20}), 997u);
     EXPECT_EQ(memory.read<u32>(GuestPhys{24}), 500'000'000u);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the guest's CPUID says: the processor it really runs on, cut down to what the monitor and the kernel can keep, plus
-// the leaves of a hypervisor with KVM's paravirtual clock and end of interrupt, because they save most of the exits that a
-// booting Linux would make (it calibrates no timer, polls no PIT, reads no clock device).
+// What the guest's CPUID says: the processor it really runs on, cut down to what the monitor and
+// the kernel can keep, plus the leaves of a hypervisor with KVM's paravirtual clock and end of
+// interrupt, because they save most of the exits that a booting Linux would make (it calibrates no
+// timer, polls no PIT, reads no clock device).
 #pragma once
 
 #include "base/types.hpp"

@@ -15,13 +15,15 @@ CpuidResult nothing(u32, u32) { return {}; }
 
 TEST(Cpuid, HidesWhatTheMonitorCannotKeep) {
     auto const leaf1 = guest_cpuid(1, 0, everything);
-    EXPECT_EQ(leaf1.ecx & (1u << 26 | 1u << 27 | 1u << 28 | 1u << 5 | 1u << 3 | 1u << 17), 0u); // XSAVE, AVX, VMX, MONITOR, PCID
-    EXPECT_EQ(leaf1.edx & (1u << 7 | 1u << 12 | 1u << 14), 0u);                                  // MCE, MTRR, MCA
-    EXPECT_EQ(leaf1.ebx >> 16, 0u);                                                              // one processor, id 0
-    EXPECT_EQ(guest_cpuid(0x80000001, 0, everything).ecx & 1u << 2, 0u);                         // SVM
-    EXPECT_EQ(guest_cpuid(0x80000001, 0, everything).edx & 1u << 27, 0u);                        // RDTSCP
-    EXPECT_EQ(guest_cpuid(7, 0, everything).ebx & (1u << 5 | 1u << 10 | 1u << 16), 0u);          // AVX2, INVPCID, AVX512F
-    EXPECT_EQ(guest_cpuid(7, 0, everything).ecx, 0u);                                            // 5-level paging, UMIP, ...
+    EXPECT_EQ(leaf1.ecx & (1u << 26 | 1u << 27 | 1u << 28 | 1u << 5 | 1u << 3 | 1u << 17),
+              0u);                                              // XSAVE, AVX, VMX, MONITOR, PCID
+    EXPECT_EQ(leaf1.edx & (1u << 7 | 1u << 12 | 1u << 14), 0u); // MCE, MTRR, MCA
+    EXPECT_EQ(leaf1.ebx >> 16, 0u);                             // one processor, id 0
+    EXPECT_EQ(guest_cpuid(0x80000001, 0, everything).ecx & 1u << 2, 0u);  // SVM
+    EXPECT_EQ(guest_cpuid(0x80000001, 0, everything).edx & 1u << 27, 0u); // RDTSCP
+    EXPECT_EQ(guest_cpuid(7, 0, everything).ebx & (1u << 5 | 1u << 10 | 1u << 16),
+              0u);                                    // AVX2, INVPCID, AVX512F
+    EXPECT_EQ(guest_cpuid(7, 0, everything).ecx, 0u); // 5-level paging, UMIP, ...
     EXPECT_EQ(guest_cpuid(0x8000000a, 0, everything), CpuidResult{});
     EXPECT_EQ(guest_cpuid(0xd, 0, everything), CpuidResult{});
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The guest's RAM as the monitor sees it: one piece, guest-physical address 0 first. Every access is checked, because every
-// address comes from the guest.
+// The guest's RAM as the monitor sees it: one piece, guest-physical address 0 first. Every access
+// is checked, because every address comes from the guest.
 #pragma once
 
 #include <cstring>

@@ -20,7 +20,8 @@ using RemoteRequest = Bits<14>; // level-triggered and in service
 using LevelTriggered = Bits<15>;
 using Masked = Bits<16>;
 } // namespace Entry
-constexpr u64 read_only = (u64{1} << 12) | Entry::RemoteRequest::mask; // delivery status, remote request
+constexpr u64 read_only =
+    (u64{1} << 12) | Entry::RemoteRequest::mask; // delivery status, remote request
 
 } // namespace
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The I/O interrupt controller (82093AA data sheet): memory-mapped, an index register and a data register. It has only as
-// many pins as the machine needs, because a kernel reads and writes every pin several times while it boots.
+// The I/O interrupt controller (82093AA data sheet): memory-mapped, an index register and a data
+// register. It has only as many pins as the machine needs, because a kernel reads and writes every
+// pin several times while it boots.
 #pragma once
 
 #include <optional>
@@ -20,9 +21,11 @@ public:
 
     // Sets the level of a pin. Returned: the vector that goes to the processor, if this made one.
     std::optional<u8> set_line(unsigned pin, bool level);
-    // Interrupts that wait for the processor, for example because a masked entry was opened while its line was high.
+    // Interrupts that wait for the processor, for example because a masked entry was opened while
+    // its line was high.
     std::optional<u8> pending();
-    // A vector's service ended; a level-triggered line that is still high raises it again (see pending()).
+    // A vector's service ended; a level-triggered line that is still high raises it again (see
+    // pending()).
     void end_of_interrupt(u8 vector);
     bool is_level_triggered(u8 vector) const;
     void reset() { *this = IoApic{}; }

@@ -49,7 +49,9 @@ constexpr u64 table_entry = 0x07; // present, writable, user (the protocol asks 
 constexpr u64 large_page_entry = 0x87;
 constexpr u64 identity_gibibytes = 4;
 
-std::string mebibytes(u64 bytes) { return std::to_string((bytes + mebibyte - 1) / mebibyte) + " MiB"; }
+std::string mebibytes(u64 bytes) {
+    return std::to_string((bytes + mebibyte - 1) / mebibyte) + " MiB";
+}
 
 } // namespace
 
@@ -60,20 +62,23 @@ template <class T> T BzImage::field(u64 offset) const {
 }
 
 std::expected<BzImage, BootError> BzImage::check(std::span<u8 const> file) {
-    constexpr char const* cure = "; use the file boot/vmlinuz-* of Debian's package linux-image-cloud-amd64";
+    constexpr char const* cure =
+        "; use the file boot/vmlinuz-* of Debian's package linux-image-cloud-amd64";
     BzImage const image(file);
     if (file.size() < header_end_of_version || image.field<u16>(boot_flag) != boot_flag_value ||
         image.field<u32>(magic) != magic_value)
         return fail(BootError{std::string("is no bzImage (no Linux boot header)") + cure});
     if (image.field<u16>(version) < first_version)
         return fail(BootError{std::string("is too old: its boot protocol is before 2.14") + cure});
-    if (!LoadedHigh::get(image.field<u8>(load_flags)) || !Has64BitEntry::get(image.field<u16>(extended_load_flags)))
+    if (!LoadedHigh::get(image.field<u8>(load_flags)) ||
+        !Has64BitEntry::get(image.field<u16>(extended_load_flags)))
         return fail(BootError{std::string("has no 64-bit entry") + cure});
     u64 const payload_at = (u64{image.field<u8>(setup_sectors)} + 1) * sector;
     u64 const needed = payload_at + u64{image.field<u32>(payload_paragraphs)} * 16;
-    if (image.field<u8>(setup_sectors) == 0 || needed > file.size() || image.payload().size() <= entry_offset)
-        return fail(BootError{"is truncated: its header promises " + std::to_string(needed) + " bytes, it has " +
-                              std::to_string(file.size()) + "; copy it again"});
+    if (image.field<u8>(setup_sectors) == 0 || needed > file.size() ||
+        image.payload().size() <= entry_offset)
+        return fail(BootError{"is truncated: its header promises " + std::to_string(needed) +
+                              " bytes, it has " + std::to_string(file.size()) + "; copy it again"});
     return image;
 }
 
@@ -82,10 +87,13 @@ std::span<u8 const> BzImage::header() const {
     return file_.subspan(header_offset, end - header_offset);
 }
 std::span<u8 const> BzImage::payload() const {
-    return file_.subspan((u64{field<u8>(setup_sectors)} + 1) * sector, u64{field<u32>(payload_paragraphs)} * 16);
+    return file_.subspan((u64{field<u8>(setup_sectors)} + 1) * sector,
+                         u64{field<u32>(payload_paragraphs)} * 16);
 }
 GuestPhys BzImage::address() const { return {field<u64>(preferred_address)}; }
-u64 BzImage::needed_size() const { return std::max<u64>(field<u32>(initial_size), payload().size()); }
+u64 BzImage::needed_size() const {
+    return std::max<u64>(field<u32>(initial_size), payload().size());
+}
 u64 BzImage::max_command_line() const { return field<u32>(command_line_size); }
 u64 BzImage::initramfs_end_limit() const { return u64{field<u32>(initramfs_limit)} + 1; }
 
@@ -94,7 +102,8 @@ std::vector<E820Entry> memory_map(u64 memory_size) {
         {0, low_ram_end.value, type_ram},
         {low_ram_end.value, acpi_at.value - low_ram_end.value, type_reserved},
         {acpi_at.value, max_acpi_size, type_acpi},
-        {acpi_at.value + max_acpi_size, high_ram.value - acpi_at.value - max_acpi_size, type_reserved},
+        {acpi_at.value + max_acpi_size, high_ram.value - acpi_at.value - max_acpi_size,
+         type_reserved},
         {high_ram.value, memory_size - high_ram.value, type_ram},
     };
 }
@@ -105,7 +114,9 @@ namespace {
 void put(GuestMemory const& memory, GuestPhys at, void const* bytes, u64 size) {
     if (size != 0) std::memcpy(memory.bytes(at, size).data(), bytes, size);
 }
-template <class T> void put(GuestMemory const& memory, GuestPhys at, T const& value) { put(memory, at, &value, sizeof(T)); }
+template <class T> void put(GuestMemory const& memory, GuestPhys at, T const& value) {
+    put(memory, at, &value, sizeof(T));
+}
 
 void write_page_tables(GuestMemory const& memory) {
     GuestPhys const directory_pointers = page_tables_at + page;
@@ -113,12 +124,15 @@ void write_page_tables(GuestMemory const& memory) {
     for (u64 i = 0; i < identity_gibibytes; ++i) {
         GuestPhys const directory = directory_pointers + page * (i + 1);
         put(memory, directory_pointers + 8 * i, directory.value | table_entry);
-        for (u64 j = 0; j < 512; ++j) put(memory, directory + 8 * j, (i * 512 + j) << 21 | large_page_entry);
+        for (u64 j = 0; j < 512; ++j)
+            put(memory, directory + 8 * j, (i * 512 + j) << 21 | large_page_entry);
     }
 }
 
-void write_boot_params(GuestMemory const& memory, BzImage const& kernel, GuestPhys initramfs_at, u64 initramfs_bytes) {
-    put(memory, boot_params_at + BzImage::header_offset, kernel.header().data(), kernel.header().size());
+void write_boot_params(GuestMemory const& memory, BzImage const& kernel, GuestPhys initramfs_at,
+                       u64 initramfs_bytes) {
+    put(memory, boot_params_at + BzImage::header_offset, kernel.header().data(),
+        kernel.header().size());
     put(memory, boot_params_at + loader_type, loader_unregistered);
     put(memory, boot_params_at + initramfs_address, static_cast<u32>(initramfs_at.value));
     put(memory, boot_params_at + initramfs_size, static_cast<u32>(initramfs_bytes));
@@ -129,29 +143,39 @@ void write_boot_params(GuestMemory const& memory, BzImage const& kernel, GuestPh
     put(memory, boot_params_at + e820_table, map.data(), map.size() * sizeof(E820Entry));
 }
 
-std::expected<GuestPhys, BootError> place_initramfs(GuestMemory const& memory, BzImage const& kernel, u64 size) {
+std::expected<GuestPhys, BootError> place_initramfs(GuestMemory const& memory,
+                                                    BzImage const& kernel, u64 size) {
     u64 const top = std::min(memory.size(), kernel.initramfs_end_limit());
     u64 const bottom = kernel.address().value + kernel.needed_size();
     if (size > top || ((top - size) & ~(page - 1)) < bottom)
-        return fail(BootError{"the initramfs (" + mebibytes(size) + ") does not fit into the VM's memory (" +
-                              mebibytes(memory.size()) + ", of which the kernel needs " + mebibytes(bottom) +
-                              "); raise the VM's memory to at least " + mebibytes(bottom + size + page)});
+        return fail(BootError{
+            "the initramfs (" + mebibytes(size) + ") does not fit into the VM's memory (" +
+            mebibytes(memory.size()) + ", of which the kernel needs " + mebibytes(bottom) +
+            "); raise the VM's memory to at least " + mebibytes(bottom + size + page)});
     return GuestPhys{(top - size) & ~(page - 1)};
 }
 
 } // namespace
 
 std::expected<LinuxEntry, BootError> load_linux(GuestMemory const& memory, BzImage const& kernel,
-                                                std::span<u8 const> initramfs, std::string_view command_line) {
+                                                std::span<u8 const> initramfs,
+                                                std::string_view command_line) {
     u64 const kernel_end = kernel.address().value + kernel.needed_size();
-    if (memory.size() < min_guest_memory || kernel_end > memory.size() || kernel_end < kernel.address().value ||
-        kernel.address() < high_ram)
-        return fail(BootError{"the VM's memory (" + mebibytes(memory.size()) + ") is too small for the kernel, which needs " +
-                              mebibytes(std::max(kernel_end, min_guest_memory)) + "; raise the VM's memory"});
+    if (memory.size() < min_guest_memory || kernel_end > memory.size() ||
+        kernel_end < kernel.address().value || kernel.address() < high_ram)
+        return fail(BootError{"the VM's memory (" + mebibytes(memory.size()) +
+                              ") is too small for the kernel, which needs " +
+                              mebibytes(std::max(kernel_end, min_guest_memory)) +
+                              "; raise the VM's memory"});
+    if (memory.size() > max_guest_memory)
+        return fail(BootError{"the VM's memory (" + mebibytes(memory.size()) +
+                              ") reaches into its devices; give it at most " +
+                              mebibytes(max_guest_memory)});
     u64 const line_limit = std::min(kernel.max_command_line(), max_command_line - 1);
     if (command_line.size() > line_limit)
-        return fail(BootError{"the command line is " + std::to_string(command_line.size()) + " bytes long, the kernel takes " +
-                              std::to_string(line_limit) + "; shorten it"});
+        return fail(BootError{"the command line is " + std::to_string(command_line.size()) +
+                              " bytes long, the kernel takes " + std::to_string(line_limit) +
+                              "; shorten it"});
     GuestPhys const initramfs_at = TRY(place_initramfs(memory, kernel, initramfs.size()));
 
     put(memory, kernel.address(), kernel.payload().data(), kernel.payload().size());
@@ -162,18 +186,23 @@ std::expected<LinuxEntry, BootError> load_linux(GuestMemory const& memory, BzIma
     put(memory, acpi_at, tables.data(), tables.size());
     write_boot_params(memory, kernel, initramfs_at, initramfs.size());
     write_page_tables(memory);
-    // Linux restarts a hardware-reduced machine through the firmware's first instruction, in real mode:
-    // mov $reset_value,%al; mov $reset_port,%dx; out %al,%dx; hlt
-    constexpr u8 restart[] = {0xb0, reset_value, 0xba, reset_port & 0xff, reset_port >> 8, 0xee, 0xf4};
+    // Linux restarts a hardware-reduced machine through the firmware's first instruction, in real
+    // mode: mov $reset_value,%al; mov $reset_port,%dx; out %al,%dx; hlt
+    constexpr u8 restart[] = {0xb0, reset_value, 0xba, reset_port & 0xff, reset_port >> 8,
+                              0xee, 0xf4};
     put(memory, reset_vector_at, restart);
 
     constexpr u16 code = 0x10; // the selectors that the protocol asks for
     constexpr u16 data = 0x18;
     constexpr u64 descriptors[] = {0, 0, 0x00af9b000000ffff, 0x00cf93000000ffff};
     put(memory, gdt_at, descriptors);
-    return LinuxEntry{.rip = kernel.address().value + BzImage::entry_offset, .rsi = boot_params_at.value,
-                      .cr3 = page_tables_at.value, .gdt_base = gdt_at.value, .gdt_limit = sizeof(descriptors) - 1,
-                      .code_selector = code, .data_selector = data};
+    return LinuxEntry{.rip = kernel.address().value + BzImage::entry_offset,
+                      .rsi = boot_params_at.value,
+                      .cr3 = page_tables_at.value,
+                      .gdt_base = gdt_at.value,
+                      .gdt_limit = sizeof(descriptors) - 1,
+                      .code_selector = code,
+                      .data_selector = data};
 }
 
 } // namespace vmm

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loads a Linux kernel by the 64-bit boot protocol (Linux Documentation/x86/boot.rst and zero-page.rst): checks the bzImage,
-// copies kernel, initramfs and command line, and makes the tables that the 64-bit entry expects.
+// Loads a Linux kernel by the 64-bit boot protocol (Linux Documentation/x86/boot.rst and
+// zero-page.rst): checks the bzImage, copies kernel, initramfs and command line, and makes the
+// tables that the 64-bit entry expects.
 #pragma once
 
 #include <expected>
@@ -18,16 +19,19 @@ struct BootError {
     std::string text;
 };
 
-// A bzImage whose header was found good; check() is the only way to one. Refers to the file's bytes.
+// A bzImage whose header was found good; check() is the only way to one. Refers to the file's
+// bytes.
 class BzImage {
 public:
     static std::expected<BzImage, BootError> check(std::span<u8 const> file);
 
-    std::span<u8 const> header() const;  // the setup header, to be copied into boot_params at header_offset
+    std::span<u8 const>
+    header() const; // the setup header, to be copied into boot_params at header_offset
     std::span<u8 const> payload() const; // what runs, loaded at address()
     GuestPhys address() const;
-    u64 needed_size() const; // bytes from address() that the kernel uses before it reads the memory map
-    u64 max_command_line() const; // bytes without the NUL
+    u64
+    needed_size() const; // bytes from address() that the kernel uses before it reads the memory map
+    u64 max_command_line() const;    // bytes without the NUL
     u64 initramfs_end_limit() const; // the initramfs must end at or below
     static constexpr u64 header_offset = 0x1f1;
     static constexpr u64 entry_offset = 0x200; // of the 64-bit entry in the payload
@@ -46,7 +50,8 @@ struct E820Entry { // as in boot_params
 static_assert(sizeof(E820Entry) == 20);
 std::vector<E820Entry> memory_map(u64 memory_size);
 
-// The processor at the kernel's first instruction: 64-bit mode, paging on, interrupts off, flat segments.
+// The processor at the kernel's first instruction: 64-bit mode, paging on, interrupts off, flat
+// segments.
 struct LinuxEntry {
     u64 rip;
     u64 rsi; // boot_params
@@ -59,6 +64,7 @@ struct LinuxEntry {
 
 // Memory must be zero where nothing is loaded. initramfs may be empty.
 std::expected<LinuxEntry, BootError> load_linux(GuestMemory const& memory, BzImage const& kernel,
-                                                std::span<u8 const> initramfs, std::string_view command_line);
+                                                std::span<u8 const> initramfs,
+                                                std::string_view command_line);
 
 } // namespace vmm

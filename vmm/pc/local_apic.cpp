@@ -69,10 +69,13 @@ u8 LocalApic::processor_priority() const {
 }
 
 std::optional<u64> LocalApic::read(u32 msr, u64 now) const {
-    if (msr >= first_in_service && msr < first_trigger_mode) return word(in_service_, msr - first_in_service);
+    if (msr >= first_in_service && msr < first_trigger_mode)
+        return word(in_service_, msr - first_in_service);
     if (msr >= first_trigger_mode && msr < first_requested) return 0;
-    if (msr >= first_requested && msr < error_status) return word(requested_, msr - first_requested);
-    if (msr >= first_local_vector && msr <= last_local_vector) return local_vectors_[msr - first_local_vector];
+    if (msr >= first_requested && msr < error_status)
+        return word(requested_, msr - first_requested);
+    if (msr >= first_local_vector && msr <= last_local_vector)
+        return local_vectors_[msr - first_local_vector];
     switch (msr) {
     case id: return 0;
     case version: return version_value;
@@ -93,7 +96,8 @@ bool LocalApic::write(u32 msr, u64 value, u64 now) {
     u32 const low = static_cast<u32>(value);
     if (msr >= first_local_vector && msr <= last_local_vector) {
         local_vectors_[msr - first_local_vector] = low;
-        if (msr == first_local_vector && LocalVector::TimerMode::get(low) != tsc_deadline) deadline_ = 0;
+        if (msr == first_local_vector && LocalVector::TimerMode::get(low) != tsc_deadline)
+            deadline_ = 0;
         return true;
     }
     switch (msr) {
@@ -104,12 +108,14 @@ bool LocalApic::write(u32 msr, u64 value, u64 now) {
         error_status_ = std::exchange(pending_error_, 0);
         return value == 0;
     case interrupt_command: {
-        // One processor: only interrupts to itself mean anything; start-up messages to others reach nobody.
+        // One processor: only interrupts to itself mean anything; start-up messages to others reach
+        // nobody.
         u64 const shorthand = Command::Shorthand::get(value);
         u64 const destination = Command::Destination::get(value);
         bool const self = shorthand == shorthand_none ? destination == 0 || destination == broadcast
                                                       : shorthand != shorthand_others;
-        if (self && Command::Mode::get(value) == mode_fixed) accept(static_cast<u8>(Command::Vector::get(value)));
+        if (self && Command::Mode::get(value) == mode_fixed)
+            accept(static_cast<u8>(Command::Vector::get(value)));
         return true;
     }
     case initial_count:
@@ -134,8 +140,10 @@ u64 LocalApic::current_count(u64 now) const {
 
 void LocalApic::start_timer(u64 now) {
     if (LocalVector::TimerMode::get(local_vectors_[0]) == tsc_deadline) return;
-    if (initial_count_ == 0) timer_.reset();
-    else timer_ = now + initial_count_ * divisor();
+    if (initial_count_ == 0)
+        timer_.reset();
+    else
+        timer_ = now + initial_count_ * divisor();
 }
 
 u64 LocalApic::deadline_msr() const { return deadline_; }
@@ -143,8 +151,10 @@ u64 LocalApic::deadline_msr() const { return deadline_; }
 void LocalApic::write_deadline_msr(u64 value) {
     if (LocalVector::TimerMode::get(local_vectors_[0]) != tsc_deadline) return;
     deadline_ = value;
-    if (value == 0) timer_.reset();
-    else timer_ = value;
+    if (value == 0)
+        timer_.reset();
+    else
+        timer_ = value;
 }
 
 void LocalApic::advance(u64 now) {
@@ -153,7 +163,8 @@ void LocalApic::advance(u64 now) {
     if (!LocalVector::Masked::get(entry)) accept(static_cast<u8>(LocalVector::Vector::get(entry)));
     if (LocalVector::TimerMode::get(entry) == periodic && initial_count_ != 0) {
         u64 const period = initial_count_ * divisor();
-        *timer_ += ((now - *timer_) / period + 1) * period; // periods missed count as one, like on the real chip
+        *timer_ += ((now - *timer_) / period + 1) *
+                   period; // periods missed count as one, like on the real chip
     } else {
         timer_.reset();
         deadline_ = 0;

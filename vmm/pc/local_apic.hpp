@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The local interrupt controller of the one virtual processor, in x2APIC mode only: its registers are MSRs 0x800..0x83f
-// (Intel SDM vol. 3, chapter 11), so no access needs an instruction decoded. The timer knows one-shot, periodic and
-// TSC-deadline mode; its bus clock is the time-stamp counter.
+// The local interrupt controller of the one virtual processor, in x2APIC mode only: its registers
+// are MSRs 0x800..0x83f (Intel SDM vol. 3, chapter 11), so no access needs an instruction decoded.
+// The timer knows one-shot, periodic and TSC-deadline mode; its bus clock is the time-stamp
+// counter.
 //
-// A vector's way: accept() -> requested -> deliverable() -> acknowledge() -> in service -> end_of_interrupt().
+// A vector's way: accept() -> requested -> deliverable() -> acknowledge() -> in service ->
+// end_of_interrupt().
 #pragma once
 
 #include <bitset>
@@ -18,7 +20,8 @@ public:
     static constexpr u32 first_msr = 0x800;
     static constexpr u32 last_msr = 0x83f;
 
-    // Times are values of the guest's time-stamp counter. Empty or false: no such register, the guest gets #GP.
+    // Times are values of the guest's time-stamp counter. Empty or false: no such register, the
+    // guest gets #GP.
     std::optional<u64> read(u32 msr, u64 now) const;
     [[nodiscard]] bool write(u32 msr, u64 value, u64 now);
 
@@ -58,7 +61,8 @@ private:
     u32 spurious_{0xff};
     u32 error_status_{};
     u32 pending_error_{};
-    u32 local_vectors_[6]{masked, masked, masked, masked, masked, masked}; // timer .. error, MSRs 0x832..0x837
+    u32 local_vectors_[6]{masked, masked, masked,
+                          masked, masked, masked}; // timer .. error, MSRs 0x832..0x837
     u32 initial_count_{};
     u32 divide_{};
     u64 deadline_{};

@@ -108,7 +108,8 @@ TEST(LocalApic, InterruptsItselfAndNobodyElse) {
 TEST(LocalApic, UnknownRegistersAreRefused) {
     LocalApic apic;
     EXPECT_FALSE(apic.read(0x80b, 0)); // write only
-    EXPECT_FALSE(apic.read(0x831, 0)); // the second half of the command register exists in xAPIC mode only
+    EXPECT_FALSE(
+        apic.read(0x831, 0)); // the second half of the command register exists in xAPIC mode only
     EXPECT_FALSE(apic.write(0x802, 1, 0));
     EXPECT_FALSE(apic.write(0x839, 1, 0));
 }

@@ -22,10 +22,11 @@ constexpr u32 msr_amd_tseg_address = 0xc0010112;
 constexpr u32 msr_amd_load_store_configuration = 0xc0011020;
 constexpr u32 msr_amd_decode_configuration = 0xc0011029;
 
-constexpr u64 apic_base_value = 0xfee00000 | 1 << 8 | 1 << 10 | 1 << 11; // boot processor, x2APIC mode, enabled
-constexpr u64 tsc_counts_at_base_frequency = 1 << 24;                    // of the hardware configuration
-constexpr u64 lfence_serialises = 1 << 1;                                // of the decode configuration
-constexpr u64 fast_strings = 1;                                          // of misc. enable
+constexpr u64 apic_base_value =
+    0xfee00000 | 1 << 8 | 1 << 10 | 1 << 11;          // boot processor, x2APIC mode, enabled
+constexpr u64 tsc_counts_at_base_frequency = 1 << 24; // of the hardware configuration
+constexpr u64 lfence_serialises = 1 << 1;             // of the decode configuration
+constexpr u64 fast_strings = 1;                       // of misc. enable
 constexpr u64 enabled = 1;
 
 using SleepType = Bits<4, 2>; // ACPI sleep control register
@@ -54,18 +55,22 @@ u8 Machine::read_byte(u16 port) {
 
 void Machine::write_byte(u16 port, u8 value) {
     if (is_com1(port)) uart_.write(port - com1_port, value);
-    if (port == sleep_control_port && SleepEnable::get(value) && SleepType::get(value) == sleep_type_off) power_ = Power::off;
+    if (port == sleep_control_port && SleepEnable::get(value) &&
+        SleepType::get(value) == sleep_type_off)
+        power_ = Power::off;
     if (port == reset_port && value == reset_value) power_ = Power::reset;
 }
 
 u32 Machine::read_port(u16 port, u8 size) {
     u32 value = 0;
-    for (unsigned i = 0; i < size; ++i) value |= u32{read_byte(static_cast<u16>(port + i))} << 8 * i;
+    for (unsigned i = 0; i < size; ++i)
+        value |= u32{read_byte(static_cast<u16>(port + i))} << 8 * i;
     return value;
 }
 
 void Machine::write_port(u16 port, u8 size, u32 value) {
-    for (unsigned i = 0; i < size; ++i) write_byte(static_cast<u16>(port + i), static_cast<u8>(value >> 8 * i));
+    for (unsigned i = 0; i < size; ++i)
+        write_byte(static_cast<u16>(port + i), static_cast<u8>(value >> 8 * i));
 }
 
 std::optional<u64> Machine::read_msr(u32 msr, u64 now) {
@@ -95,12 +100,14 @@ bool Machine::write_msr(u32 msr, u64 value, u64 now) {
         return known;
     }
     switch (msr) {
-    case msr_apic_base: return value == apic_base_value; // the controller can't be moved, nor leave x2APIC mode
+    case msr_apic_base:
+        return value == apic_base_value; // the controller can't be moved, nor leave x2APIC mode
     case msr_tsc_deadline: local_apic_.write_deadline_msr(value); return true;
     case msr_kvm_wall_clock: return clock_.write_wall_clock(value, memory_);
     case msr_kvm_system_time: return clock_.write_system_time(value, memory_);
     case msr_kvm_end_of_interrupt:
-        if ((value & enabled) && memory_.bytes(GuestPhys{value & ~enabled}, 1).empty()) return false;
+        if ((value & enabled) && memory_.bytes(GuestPhys{value & ~enabled}, 1).empty())
+            return false;
         end_of_interrupt_flag_ = value;
         return true;
     case msr_tsc:
@@ -124,12 +131,15 @@ u64 Machine::read_device(GuestPhys address, u8 size) {
 }
 
 void Machine::write_device(GuestPhys address, u8 size, u64 value) {
-    if (size >= 4) io_apic_.write(address - io_apic_at, static_cast<u32>(value));
-    else if (address == io_apic_at) io_apic_.write(0, static_cast<u32>(value)); // the index may be written as a byte
+    if (size >= 4)
+        io_apic_.write(address - io_apic_at, static_cast<u32>(value));
+    else if (address == io_apic_at)
+        io_apic_.write(0, static_cast<u32>(value)); // the index may be written as a byte
 }
 
 void Machine::update_lines() {
-    if (auto const vector = io_apic_.set_line(com1_interrupt, uart_.interrupt())) local_apic_.accept(*vector);
+    if (auto const vector = io_apic_.set_line(com1_interrupt, uart_.interrupt()))
+        local_apic_.accept(*vector);
     while (auto const vector = io_apic_.pending()) local_apic_.accept(*vector);
 }
 
@@ -140,12 +150,15 @@ void Machine::end_of_interrupt() {
 
 void Machine::after_run(u64 now) {
     if (flag_set_) {
-        // Cleared: the guest has ended its interrupt. Still set: we clear it, and set it again before the next run if it
-        // still may; so the guest never clears it while we believe that it has not.
+        // Cleared: the guest has ended its interrupt. Still set: we clear it, and set it again
+        // before the next run if it still may; so the guest never clears it while we believe that
+        // it has not.
         GuestPhys const flag{end_of_interrupt_flag_ & ~enabled};
         u8 const value = memory_.read<u8>(flag).value_or(0);
-        if ((value & 1) == 0) end_of_interrupt();
-        else [[maybe_unused]] bool const written = memory_.write(flag, static_cast<u8>(value & ~1));
+        if ((value & 1) == 0)
+            end_of_interrupt();
+        else [[maybe_unused]]
+            bool const written = memory_.write(flag, static_cast<u8>(value & ~1));
         flag_set_ = false;
     }
     local_apic_.advance(now);
@@ -154,7 +167,8 @@ void Machine::after_run(u64 now) {
 
 void Machine::before_run() {
     update_lines();
-    if ((end_of_interrupt_flag_ & enabled) == 0 || local_apic_.requests()) return; // the next one needs a real end
+    if ((end_of_interrupt_flag_ & enabled) == 0 || local_apic_.requests())
+        return; // the next one needs a real end
     auto const serving = local_apic_.in_service();
     if (!serving || io_apic_.is_level_triggered(*serving)) return;
     GuestPhys const flag{end_of_interrupt_flag_ & ~enabled};

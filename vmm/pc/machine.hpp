@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The virtual machine without its processor: devices behind ports, MSRs and memory addresses, and the interrupts they make.
+// The virtual machine without its processor: devices behind ports, MSRs and memory addresses, and
+// the interrupts they make.
 //
 //   COM1 ──pin 4──> I/O APIC ──> local APIC ──interrupt()──> the monitor injects
 //                     timer ──────┘
@@ -41,8 +42,8 @@ public:
     u64 read_device(GuestPhys address, u8 size);
     void write_device(GuestPhys address, u8 size, u64 value);
 
-    // Call both around each run of the guest: they move lines to controllers, fire the timer, and exchange the paravirtual
-    // end of interrupt with the guest.
+    // Call both around each run of the guest: they move lines to controllers, fire the timer, and
+    // exchange the paravirtual end of interrupt with the guest.
     void after_run(u64 now);
     void before_run();
     // The vector that the processor should take now; taken() when it was injected.
@@ -64,7 +65,7 @@ private:
     ParavirtualClock clock_;
     CpuidSource cpuid_;
     u64 end_of_interrupt_flag_{}; // MSR_KVM_PV_EOI_EN
-    bool flag_set_{};             // the guest may end its interrupt by clearing the flag in its memory
+    bool flag_set_{}; // the guest may end its interrupt by clearing the flag in its memory
     Power power_{Power::on};
 };
 

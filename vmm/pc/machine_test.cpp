@@ -17,7 +17,8 @@ struct FakeConsole : ConsolePort {
     std::string text;
 };
 
-constexpr u32 x2apic_spurious = 0x80f, x2apic_eoi = 0x80b, x2apic_timer = 0x832, tsc_deadline = 0x6e0, pv_eoi = 0x4b564d04;
+constexpr u32 x2apic_spurious = 0x80f, x2apic_eoi = 0x80b, x2apic_timer = 0x832,
+              tsc_deadline = 0x6e0, pv_eoi = 0x4b564d04;
 
 struct World {
     World() {
@@ -27,7 +28,10 @@ struct World {
     }
     std::vector<u8> ram = std::vector<u8>(65536);
     FakeConsole console;
-    Machine machine{GuestMemory(ram), console, {.tsc_khz = 1'000'000, .wall_clock_base = 0, .wall_clock_tsc = 0}, host_cpuid};
+    Machine machine{GuestMemory(ram),
+                    console,
+                    {.tsc_khz = 1'000'000, .wall_clock_base = 0, .wall_clock_tsc = 0},
+                    host_cpuid};
 };
 
 TEST(Machine, ComOneSpeaksToTheConsoleAndInterrupts) {
@@ -89,7 +93,8 @@ TEST(Machine, GuestEndsItsInterruptByClearingTheFlag) {
     EXPECT_EQ(world.ram[0x1000], 1);
     world.ram[0x1000] = 0;
     world.machine.after_run(0);
-    EXPECT_TRUE(world.machine.write_msr(0x83f, 0x41, 0)); // of lower priority: deliverable only if the first has ended
+    EXPECT_TRUE(world.machine.write_msr(
+        0x83f, 0x41, 0)); // of lower priority: deliverable only if the first has ended
     EXPECT_EQ(world.machine.interrupt(), 0x41);
 }
 

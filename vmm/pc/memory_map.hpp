@@ -8,7 +8,7 @@
 //   0x0002_0000  command line                      ┘
 //   0x000a_0000  (no video memory)                 ┐ RAM, but reserved in E820
 //   0x000e_0000  ACPI tables                       │
-//   0x000f_fff0  where the processor starts: a reset┘
+//   0x000f_fff0  where the processor starts: a reset ┘
 //   0x0010_0000  RAM: kernel where its header prefers to be (16 MiB), initramfs at the very top
 //   0xfec0_0000  I/O APIC
 #pragma once
@@ -21,9 +21,10 @@ inline constexpr u64 mebibyte = u64{1} << 20;
 
 inline constexpr GuestPhys gdt_at{0x6000};
 inline constexpr GuestPhys boot_params_at{0x7000};
-inline constexpr GuestPhys page_tables_at{0x9000}; // PML4, PDPT, four page directories
+inline constexpr GuestPhys page_tables_at{0x9000}; // PML4, PDPT, 4 directories
 inline constexpr GuestPhys command_line_at{0x20000};
-inline constexpr u64 max_command_line = 0x10000; // bytes with the terminating NUL; the kernel's header may allow less
+// Bytes with the terminating NUL; the kernel's header may allow less.
+inline constexpr u64 max_command_line = 0x10000;
 inline constexpr GuestPhys low_ram_end{0xa0000};
 inline constexpr GuestPhys acpi_at{0xe0000};
 inline constexpr u64 max_acpi_size = 0x10000;
@@ -37,7 +38,8 @@ inline constexpr u64 max_guest_memory = 3072 * mebibyte; // one piece of RAM, be
 // The machine's I/O ports and interrupts.
 inline constexpr u16 com1_port = 0x3f8; // eight ports
 inline constexpr u8 com1_interrupt = 4;
-inline constexpr u16 sleep_control_port = 0x600; // ACPI hardware-reduced sleep registers, 5.0 section 4.8.3.7
+inline constexpr u16 sleep_control_port =
+    0x600; // ACPI hardware-reduced sleep registers, 5.0 section 4.8.3.7
 inline constexpr u16 sleep_status_port = 0x601;
 inline constexpr u16 reset_port = 0x602;
 inline constexpr u8 reset_value = 0x01;

@@ -66,8 +66,10 @@ u8 Uart::read(u16 offset) {
             console_.wait();
             pump();
         }
-        u64 status = LineStatus::DataReady::make(receive_count_ != 0) | LineStatus::Overrun::make(overrun_);
-        if (!blocked()) status |= LineStatus::HoldingEmpty::mask | LineStatus::TransmitterEmpty::mask;
+        u64 status =
+            LineStatus::DataReady::make(receive_count_ != 0) | LineStatus::Overrun::make(overrun_);
+        if (!blocked())
+            status |= LineStatus::HoldingEmpty::mask | LineStatus::TransmitterEmpty::mask;
         overrun_ = false;
         return static_cast<u8>(status);
     }
@@ -85,15 +87,18 @@ void Uart::write(u16 offset, u8 value) {
     bool const latch = LineControl::DivisorLatch::get(line_control_) != 0;
     switch (offset) {
     case data:
-        if (latch) divisor_ = static_cast<u16>((divisor_ & 0xff00) | value);
-        else transmit(value);
+        if (latch)
+            divisor_ = static_cast<u16>((divisor_ & 0xff00) | value);
+        else
+            transmit(value);
         return;
     case interrupt_enable:
         if (latch) {
             divisor_ = static_cast<u16>((divisor_ & 0xff) | value << 8);
             return;
         }
-        // Switching the interrupt on while the transmitter is empty raises it at once; drivers rely on that.
+        // Switching the interrupt on while the transmitter is empty raises it at once; drivers rely
+        // on that.
         if (InterruptEnable::TransmitEmpty::get(value & ~u64{interrupt_enable_}) && !blocked())
             transmit_empty_pending_ = true;
         interrupt_enable_ = value & 0xf;
@@ -114,7 +119,8 @@ void Uart::transmit(u8 byte) {
         transmit_empty_pending_ = true;
         return;
     }
-    // Drivers give up polling after a while and write all the same; a real chip would lose a byte here.
+    // Drivers give up polling after a while and write all the same; a real chip would lose a byte
+    // here.
     while (transmit_count_ == fifo_size) {
         console_.wait();
         pump();
@@ -140,13 +146,15 @@ bool Uart::receive(char byte) {
 void Uart::control_fifo(u8 value) {
     bool const enable = FifoControl::Enable::get(value) != 0;
     if (FifoControl::ClearReceive::get(value) || enable != fifo_enabled_) receive_count_ = 0;
-    // ClearTransmit finds nothing: what the guest wrote counts as sent, and drivers clear while bytes still wait for us.
+    // ClearTransmit finds nothing: what the guest wrote counts as sent, and drivers clear while
+    // bytes still wait for us.
     fifo_enabled_ = enable;
 }
 
 u8 Uart::interrupt_identification() {
     u8 const fifo = fifo_enabled_ ? identify_fifo : 0;
-    if (InterruptEnable::LineStatus::get(interrupt_enable_) && overrun_) return fifo | identify_line_status;
+    if (InterruptEnable::LineStatus::get(interrupt_enable_) && overrun_)
+        return fifo | identify_line_status;
     if (InterruptEnable::ReceivedData::get(interrupt_enable_) && receive_count_ != 0)
         return fifo | identify_received;
     if (InterruptEnable::TransmitEmpty::get(interrupt_enable_) && transmit_empty_pending_) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A 16550A serial port (National Semiconductor PC16550D data sheet). The transmitter sends as fast as the console takes
-// bytes: when the console's queue is full the transmitter stays busy, so a guest that floods it waits and loses nothing.
-// A guest that polls a busy transmitter sleeps instead of burning its processor.
+// A 16550A serial port (National Semiconductor PC16550D data sheet). The transmitter sends as fast
+// as the console takes bytes: when the console's queue is full the transmitter stays busy, so a
+// guest that floods it waits and loses nothing. A guest that polls a busy transmitter sleeps
+// instead of burning its processor.
 #pragma once
 
 #include "base/fixed_vector.hpp"
@@ -15,7 +16,8 @@ public:
     virtual ~ConsolePort() = default;
     virtual bool room() = 0;         // can take at least Uart::fifo_size bytes
     virtual void put(char byte) = 0; // only after room() said yes
-    virtual void wait() = 0;         // there is no room: sleeps until there may be some, or something else happened
+    virtual void
+    wait() = 0; // there is no room: sleeps until there may be some, or something else happened
 };
 
 class Uart {
@@ -24,7 +26,7 @@ public:
 
     explicit Uart(ConsolePort& console) : console_(console) {}
 
-    u8 read(u16 offset);             // offset 0..7
+    u8 read(u16 offset); // offset 0..7
     void write(u16 offset, u8 value);
 
     // Takes one byte from the keyboard; false when the receiver is full (offer it again later).
@@ -49,7 +51,8 @@ private:
     u8 scratch_{};
     u16 divisor_{1};
     bool fifo_enabled_{};
-    bool transmit_empty_pending_{}; // THRE interrupt: set when the transmitter runs empty, cleared by reading IIR
+    bool transmit_empty_pending_{}; // THRE interrupt: set when the transmitter runs empty, cleared
+                                    // by reading IIR
     u8 receive_[fifo_size]{};
     unsigned receive_first_{};
     unsigned receive_count_{};

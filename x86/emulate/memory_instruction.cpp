@@ -22,12 +22,15 @@ constexpr unsigned longest_instruction = 15;
 std::expected<ZydisDecodedInstruction, DecodeError> decode(std::span<u8 const> bytes, Mode mode,
                                                            ZydisDecodedOperand* operands) {
     ZydisDecoder decoder;
-    if (mode == Mode::long64) ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-    else ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
+    if (mode == Mode::long64)
+        ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+    else
+        ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
     ZydisDecodedInstruction instruction;
-    auto const status = ZydisDecoderDecodeFull(&decoder, bytes.data(),
-                                               bytes.size() < longest_instruction ? bytes.size() : longest_instruction,
-                                               &instruction, operands);
+    auto const status = ZydisDecoderDecodeFull(
+        &decoder, bytes.data(),
+        bytes.size() < longest_instruction ? bytes.size() : longest_instruction, &instruction,
+        operands);
     if (!ZYAN_SUCCESS(status)) return fail(DecodeError::bad_bytes);
     return instruction;
 }
@@ -72,9 +75,12 @@ u64 read_register(MemoryInstruction const& instruction, GeneralRegisters const& 
 void write_register(MemoryInstruction const& instruction, GeneralRegisters& registers, u64 value) {
     u64& destination = registers.value[instruction.register_number];
     u64 const bits = mask(instruction.register_width);
-    if (instruction.high_byte) destination = (destination & ~u64{0xff00}) | (value & 0xff) << 8;
-    else if (instruction.register_width >= 4) destination = value & bits; // 32-bit writes clear the upper half
-    else destination = (destination & ~bits) | (value & bits);
+    if (instruction.high_byte)
+        destination = (destination & ~u64{0xff00}) | (value & 0xff) << 8;
+    else if (instruction.register_width >= 4)
+        destination = value & bits; // 32-bit writes clear the upper half
+    else
+        destination = (destination & ~bits) | (value & bits);
 }
 
 void set_flags(u64& rflags, u64 result, unsigned bytes, u64 carry_and_overflow) {
@@ -95,7 +101,8 @@ u64 compare_flags(u64 first, u64 second, unsigned bytes) {
 
 } // namespace
 
-std::expected<MemoryInstruction, DecodeError> decode_memory_instruction(std::span<u8 const> bytes, Mode mode) {
+std::expected<MemoryInstruction, DecodeError> decode_memory_instruction(std::span<u8 const> bytes,
+                                                                        Mode mode) {
     ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
     auto const decoded = TRY(decode(bytes, mode, operands));
     auto const operation = operation_of(decoded.mnemonic);
@@ -105,26 +112,36 @@ std::expected<MemoryInstruction, DecodeError> decode_memory_instruction(std::spa
     auto const& memory = operands[memory_is_first ? 0 : 1];
     auto const& other = operands[memory_is_first ? 1 : 0];
     if (memory.type != ZYDIS_OPERAND_TYPE_MEMORY) return fail(DecodeError::unsupported);
-    MemoryInstruction result{.operation = *operation, .length = decoded.length,
-                             .width = static_cast<u8>(memory.size / 8), .register_width = static_cast<u8>(other.size / 8),
-                             .memory_is_first = memory_is_first, .has_immediate = false, .high_byte = false,
-                             .register_number = 0, .immediate = 0};
-    if (result.width > 8 || !std::has_single_bit(result.width)) return fail(DecodeError::unsupported);
+    MemoryInstruction result{.operation = *operation,
+                             .length = decoded.length,
+                             .width = static_cast<u8>(memory.size / 8),
+                             .register_width = static_cast<u8>(other.size / 8),
+                             .memory_is_first = memory_is_first,
+                             .has_immediate = false,
+                             .high_byte = false,
+                             .register_number = 0,
+                             .immediate = 0};
+    if (result.width > 8 || !std::has_single_bit(result.width))
+        return fail(DecodeError::unsupported);
     if (other.type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
         result.has_immediate = true;
-        result.immediate = other.imm.value.u; // sign-extended by the decoder where the instruction does
+        result.immediate =
+            other.imm.value.u; // sign-extended by the decoder where the instruction does
         return result;
     }
-    if (other.type != ZYDIS_OPERAND_TYPE_REGISTER || !is_general(other.reg.value)) return fail(DecodeError::unsupported);
+    if (other.type != ZYDIS_OPERAND_TYPE_REGISTER || !is_general(other.reg.value))
+        return fail(DecodeError::unsupported);
     result.high_byte = other.reg.value >= ZYDIS_REGISTER_AH && other.reg.value <= ZYDIS_REGISTER_BH;
     auto const id = static_cast<u8>(ZydisRegisterGetId(other.reg.value));
     // Of the 8-bit registers, Zydis counts al cl dl bl ah ch dh bh spl bpl sil dil r8b ...
-    bool const skips_high_bytes = ZydisRegisterGetClass(other.reg.value) == ZYDIS_REGCLASS_GPR8 && id >= 4;
+    bool const skips_high_bytes =
+        ZydisRegisterGetClass(other.reg.value) == ZYDIS_REGCLASS_GPR8 && id >= 4;
     result.register_number = static_cast<u8>(skips_high_bytes ? id - 4 : id);
     return result;
 }
 
-u64 execute(MemoryInstruction const& instruction, u64 memory, GeneralRegisters& registers, u64& rflags) {
+u64 execute(MemoryInstruction const& instruction, u64 memory, GeneralRegisters& registers,
+            u64& rflags) {
     unsigned const width = instruction.width;
     u64 const other = instruction.has_immediate ? instruction.immediate & mask(width)
                                                 : read_register(instruction, registers);
@@ -148,7 +165,9 @@ u64 execute(MemoryInstruction const& instruction, u64 memory, GeneralRegisters& 
         result = first ^ second;
         set_flags(rflags, result, width, 0);
         break;
-    case Operation::compare: set_flags(rflags, first - second, width, compare_flags(first, second, width)); break;
+    case Operation::compare:
+        set_flags(rflags, first - second, width, compare_flags(first, second, width));
+        break;
     }
     if (instruction.memory_is_first) return result & mask(width);
     if (instruction.operation != Operation::compare && instruction.operation != Operation::test)

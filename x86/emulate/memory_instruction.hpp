@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decodes and carries out an instruction that touched a device's memory: the forms that compilers make for reading and
-// writing registers (mov, movzx, movsx, and, or, xor, test, cmp). Pure functions: the caller fetches
-// the bytes, does the access itself and keeps the registers.
+// Decodes and carries out an instruction that touched a device's memory: the forms that compilers
+// make for reading and writing registers (mov, movzx, movsx, and, or, xor, test, cmp). Pure
+// functions: the caller fetches the bytes, does the access itself and keeps the registers.
 #pragma once
 
 #include <expected>
@@ -19,7 +19,16 @@ struct GeneralRegisters {
 enum class Mode { protected32, long64 };
 
 struct MemoryInstruction {
-    enum class Operation { move, move_zero_extended, move_sign_extended, and_, or_, xor_, test, compare };
+    enum class Operation {
+        move,
+        move_zero_extended,
+        move_sign_extended,
+        and_,
+        or_,
+        xor_,
+        test,
+        compare
+    };
 
     Operation operation;
     u8 length;            // bytes of the instruction
@@ -32,7 +41,9 @@ struct MemoryInstruction {
     u64 immediate;
 
     bool reads() const { return !(operation == Operation::move && memory_is_first); }
-    bool writes() const { return memory_is_first && operation != Operation::test && operation != Operation::compare; }
+    bool writes() const {
+        return memory_is_first && operation != Operation::test && operation != Operation::compare;
+    }
 };
 
 enum class DecodeError {
@@ -40,11 +51,13 @@ enum class DecodeError {
     unsupported, // an instruction that is not meant for device memory
 };
 
-std::expected<MemoryInstruction, DecodeError> decode_memory_instruction(std::span<u8 const> bytes, Mode mode);
+std::expected<MemoryInstruction, DecodeError> decode_memory_instruction(std::span<u8 const> bytes,
+                                                                        Mode mode);
 
-// The value to write to memory, if instruction.writes(). `memory` is what was read there (0 if !reads()). Updates the
-// destination register and the flags.
-u64 execute(MemoryInstruction const& instruction, u64 memory, GeneralRegisters& registers, u64& rflags);
+// The value to write to memory, if instruction.writes(). `memory` is what was read there (0 if
+// !reads()). Updates the destination register and the flags.
+u64 execute(MemoryInstruction const& instruction, u64 memory, GeneralRegisters& registers,
+            u64& rflags);
 
 // Bytes of whatever instruction stands there; an error if it is none.
 std::expected<u8, DecodeError> instruction_length(std::span<u8 const> bytes, Mode mode);

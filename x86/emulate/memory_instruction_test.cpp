@@ -16,7 +16,8 @@ constexpr u64 carry_flag = 0x01;
 constexpr u64 sign_flag = 0x80;
 
 struct World {
-    // Runs one instruction against a device register that holds `memory`; returns what is written there.
+    // Runs one instruction against a device register that holds `memory`; returns what is written
+    // there.
     u64 run(Code const& code, u64 memory, Mode mode = Mode::long64) {
         auto const instruction = decode_memory_instruction(code, mode);
         EXPECT_TRUE(instruction.has_value());
@@ -25,8 +26,9 @@ struct World {
         last = *instruction;
         return execute(*instruction, memory, registers, rflags);
     }
-    GeneralRegisters registers{{0x1111111111111111, 0x2222222222222222, 0x3333333333333333, 0x4444444444444444, 0, 0, 0,
-                                0x7777777777777777, 0x8888888888888888}};
+    GeneralRegisters registers{{0x1111111111111111, 0x2222222222222222, 0x3333333333333333,
+                                0x4444444444444444, 0, 0, 0, 0x7777777777777777,
+                                0x8888888888888888}};
     u64 rflags = 2;
     MemoryInstruction last{};
 };
@@ -36,12 +38,13 @@ TEST(MemoryInstruction, Stores) {
     EXPECT_EQ(world.run({0x89, 0x02}, 0), 0x11111111u); // mov %eax,(%rdx)
     EXPECT_TRUE(world.last.writes() && !world.last.reads());
     EXPECT_EQ(world.last.width, 4);
-    EXPECT_EQ(world.run({0x88, 0x22}, 0), 0x11u);                   // mov %ah,(%rdx)
-    EXPECT_EQ(world.run({0x40, 0x88, 0x3a}, 0), 0x77u);             // mov %dil,(%rdx)
-    EXPECT_EQ(world.run({0x44, 0x88, 0x02}, 0), 0x88u);             // mov %r8b,(%rdx)
-    EXPECT_EQ(world.run({0x66, 0x89, 0x0a}, 0), 0x2222u);           // mov %cx,(%rdx)
+    EXPECT_EQ(world.run({0x88, 0x22}, 0), 0x11u);                     // mov %ah,(%rdx)
+    EXPECT_EQ(world.run({0x40, 0x88, 0x3a}, 0), 0x77u);               // mov %dil,(%rdx)
+    EXPECT_EQ(world.run({0x44, 0x88, 0x02}, 0), 0x88u);               // mov %r8b,(%rdx)
+    EXPECT_EQ(world.run({0x66, 0x89, 0x0a}, 0), 0x2222u);             // mov %cx,(%rdx)
     EXPECT_EQ(world.run({0x4c, 0x89, 0x02}, 0), 0x8888888888888888u); // mov %r8,(%rdx)
-    EXPECT_EQ(world.run({0xc7, 0x42, 0x10, 0xff, 0, 1, 0}, 0), 0x100ffu); // movl $0x100ff,0x10(%rdx)
+    EXPECT_EQ(world.run({0xc7, 0x42, 0x10, 0xff, 0, 1, 0}, 0),
+              0x100ffu); // movl $0x100ff,0x10(%rdx)
     EXPECT_EQ(world.run({0x48, 0xc7, 0x02, 0xff, 0xff, 0xff, 0xff}, 0), ~u64{0}); // movq $-1,(%rdx)
 }
 
@@ -66,7 +69,8 @@ TEST(MemoryInstruction, LoadsKeepOrClearTheUpperHalfAsTheProcessorDoes) {
 
 TEST(MemoryInstruction, ChangesInPlaceSetFlags) {
     World world;
-    EXPECT_EQ(world.run({0x81, 0x22, 0xff, 0xff, 0xfe, 0xff}, 0x00010034), 0x34u); // andl $0xfffeffff,(%rdx)
+    EXPECT_EQ(world.run({0x81, 0x22, 0xff, 0xff, 0xfe, 0xff}, 0x00010034),
+              0x34u); // andl $0xfffeffff,(%rdx)
     EXPECT_TRUE(world.last.reads() && world.last.writes());
     EXPECT_EQ(world.run({0x83, 0x0a, 0x80}, 1), 0xffffff81u); // orl $-0x80,(%rdx)
     EXPECT_NE(world.rflags & sign_flag, 0u);
@@ -99,16 +103,20 @@ TEST(MemoryInstruction, CompareMatchesTheProcessor) {
             world.run({0x39, 0x02}, first);
             u64 native;
             asm("cmp %2, %1\n\tpushfq\n\tpop %0" : "=&r"(native) : "r"(first), "r"(second) : "cc");
-            EXPECT_EQ(world.rflags & arithmetic_flags, native & arithmetic_flags) << first << ' ' << second;
+            EXPECT_EQ(world.rflags & arithmetic_flags, native & arithmetic_flags)
+                << first << ' ' << second;
         }
 }
 
 TEST(MemoryInstruction, RefusesOtherInstructionsAndBrokenBytes) {
-    auto error = [](Code const& code) { return decode_memory_instruction(code, Mode::long64).error(); };
+    auto error = [](Code const& code) {
+        return decode_memory_instruction(code, Mode::long64).error();
+    };
     EXPECT_EQ(error({0x0f, 0x11, 0x02}), DecodeError::unsupported); // movups %xmm0,(%rdx)
     EXPECT_EQ(error({0x89, 0xc2}), DecodeError::unsupported);       // mov %eax,%edx
     EXPECT_EQ(error({0xa4}), DecodeError::unsupported);             // movsb
-    EXPECT_EQ(error({0xf0, 0x0f, 0xb1, 0x0a}), DecodeError::unsupported); // lock cmpxchg %ecx,(%rdx)
+    EXPECT_EQ(error({0xf0, 0x0f, 0xb1, 0x0a}),
+              DecodeError::unsupported); // lock cmpxchg %ecx,(%rdx)
     EXPECT_EQ(error({0x89}), DecodeError::bad_bytes);
     EXPECT_EQ(error({}), DecodeError::bad_bytes);
     EXPECT_EQ(error({0x06}), DecodeError::bad_bytes); // push %es: not in 64-bit mode
@@ -123,7 +131,8 @@ TEST(MemoryInstruction, LengthOfAnyInstruction) {
 
 TEST(MemoryInstruction, ProtectedModeKnowsNoWideRegisters) {
     World world;
-    EXPECT_EQ(world.run({0xa3, 0x00, 0x00, 0xc0, 0xfe}, 0, Mode::protected32), 0x11111111u); // mov %eax,0xfec00000
+    EXPECT_EQ(world.run({0xa3, 0x00, 0x00, 0xc0, 0xfe}, 0, Mode::protected32),
+              0x11111111u); // mov %eax,0xfec00000
 }
 
 } // namespace

@@ -15,14 +15,14 @@ struct Tables {
         });
     }
     std::map<u64, u64> entries{
-        {0x1000 + 8 * 511, 0x2003},                   // PML4
-        {0x2000 + 8 * 510, 0x3003},                   // PDPT
-        {0x2000 + 8 * 1, 0x80000083},                 // 1 GiB page
-        {0x3000 + 8 * 3, 0x4003},                     // directory
-        {0x3000 + 8 * 4, 0x00600083 | u64{1} << 63},  // 2 MiB page
-        {0x3000 + 8 * 5, 0x200003},                   // table outside RAM
+        {0x1000 + 8 * 511, 0x2003},                    // PML4
+        {0x2000 + 8 * 510, 0x3003},                    // PDPT
+        {0x2000 + 8 * 1, 0x80000083},                  // 1 GiB page
+        {0x3000 + 8 * 3, 0x4003},                      // directory
+        {0x3000 + 8 * 4, 0x00600083 | u64{1} << 63},   // 2 MiB page
+        {0x3000 + 8 * 5, 0x200003},                    // table outside RAM
         {0x4000 + 8 * 7, 0xfec00003 | u64{0x7} << 52}, // 4 KiB page, ignored bits set
-        {0x4000 + 8 * 8, 0xfec00002},                 // not present
+        {0x4000 + 8 * 8, 0xfec00002},                  // not present
     };
 };
 constexpr u64 base = 0xffffffff80000000;

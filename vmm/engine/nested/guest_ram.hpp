@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The guest's RAM: large frames made of the pieces that the grant names, each mapped twice: for the guest in the second-stage
-// tables, and for the monitor in its own address space, where it is never executable.
+// The guest's RAM: large frames made of the pieces that the grant names, each mapped twice: for the
+// guest in the second-stage tables, and for the monitor in its own address space, where it is never
+// executable.
 #pragma once
 
 #include <span>

@@ -11,7 +11,8 @@ using vmx::ExitReason;
 using vmx::Field;
 namespace at = abi::vm_message;
 
-// Place of register i (rax rcx rdx rbx rsp rbp rsi rdi r8..) among the message's; rsp is not one of them.
+// Place of register i (rax rcx rdx rbx rsp rbp rsi rdi r8..) among the message's; rsp is not one of
+// them.
 constexpr unsigned place_in_message[16] = {0, 2, 3, 1, ~0u, 6, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14};
 constexpr unsigned rsp = 4;
 
@@ -53,7 +54,9 @@ user::Result<NestedEngine> NestedEngine::make(user::Vcpu vcpu, user::NestedRoot 
     return NestedEngine(vcpu);
 }
 
-u64 NestedEngine::read(Field field) const { return vcpu_.read_vmcs(static_cast<u64>(field)).value_or(0); }
+u64 NestedEngine::read(Field field) const {
+    return vcpu_.read_vmcs(static_cast<u64>(field)).value_or(0);
+}
 
 bool NestedEngine::write(Field field, u64 value) {
     auto const stored = vcpu_.write_vmcs(static_cast<u64>(field), value);
@@ -61,7 +64,9 @@ bool NestedEngine::write(Field field, u64 value) {
 }
 
 void NestedEngine::write_segment(unsigned index, u16 selector, u32 access_rights) {
-    auto const field = [&](Field first) { return static_cast<Field>(static_cast<u32>(first) + 2 * index); };
+    auto const field = [&](Field first) {
+        return static_cast<Field>(static_cast<u32>(first) + 2 * index);
+    };
     write(field(Field::guest_es_selector), selector);
     write(field(Field::guest_es_base), 0);
     write(field(Field::guest_es_limit), index == tr ? 0xffff : 0xffffffff);
@@ -70,14 +75,16 @@ void NestedEngine::write_segment(unsigned index, u16 selector, u32 access_rights
 
 void NestedEngine::start(LinuxEntry const& entry) {
     write_segment(cs, entry.code_selector, code64);
-    for (unsigned segment : {es, ss, ds, fs, gs}) write_segment(segment, entry.data_selector, flat_data);
+    for (unsigned segment : {es, ss, ds, fs, gs})
+        write_segment(segment, entry.data_selector, flat_data);
     write_segment(ldtr, 0, unusable);
     write_segment(tr, 0, busy_tss);
     write(Field::guest_gdtr_base, entry.gdt_base);
     write(Field::guest_gdtr_limit, entry.gdt_limit);
     write(Field::guest_idtr_base, 0);
     write(Field::guest_idtr_limit, 0);
-    constexpr u64 paging_protected = 0x80000031, physical_extensions = 0x20, default_pat = 0x0007040600070406;
+    constexpr u64 paging_protected = 0x80000031, physical_extensions = 0x20,
+                  default_pat = 0x0007040600070406;
     write(Field::guest_cr0, paging_protected);
     write(Field::guest_cr3, entry.cr3);
     write(Field::guest_cr4, physical_extensions);
@@ -86,7 +93,8 @@ void NestedEngine::start(LinuxEntry const& entry) {
     write(Field::guest_rsp, 0);
     write(Field::guest_dr7, 0x400);
     write(Field::guest_interruptibility, 0);
-    // An opcode that the processor does not know comes to the monitor first, which sees a guest that does nothing else.
+    // An opcode that the processor does not know comes to the monitor first, which sees a guest
+    // that does nothing else.
     write(Field::exception_bitmap, u64{1} << invalid_opcode_vector);
     set_rflags(2);
     rip_ = entry.rip;
@@ -103,7 +111,8 @@ Exit NestedEngine::run() {
         u64 words[15];
         for (unsigned i = 0; i < 16; ++i)
             if (i != rsp) words[place_in_message[i]] = registers_.value[i];
-        [[maybe_unused]] auto const written = vcpu_.write_registers(std::bit_cast<abi::VcpuRegisters>(words));
+        [[maybe_unused]] auto const written =
+            vcpu_.write_registers(std::bit_cast<abi::VcpuRegisters>(words));
         registers_changed_ = false;
     }
     user::Message const message = user::vm_enter(rip_, controls_, event_);
@@ -125,7 +134,8 @@ Exit NestedEngine::run() {
     u64 const reason = message.words[at::exit_reason];
     u64 const qualification = buffer.message[at::qualification];
     if (reason == ~u64{0}) return exits::EntryFailed{};
-    return decode(static_cast<ExitReason>(reason), qualification, buffer.message[at::guest_physical]);
+    return decode(static_cast<ExitReason>(reason), qualification,
+                  buffer.message[at::guest_physical]);
 }
 
 Exit NestedEngine::decode(ExitReason reason, u64 qualification, u64 guest_physical) const {
@@ -137,18 +147,22 @@ Exit NestedEngine::decode(ExitReason reason, u64 qualification, u64 guest_physic
     case ExitReason::wrmsr: return exits::WriteMsr{};
     case ExitReason::io: {
         using namespace vmx::io_qualification;
-        return exits::Port{.port = static_cast<u16>(vmx::io_qualification::Port::get(qualification)),
+        return exits::Port{.port =
+                               static_cast<u16>(vmx::io_qualification::Port::get(qualification)),
                            .size = static_cast<u8>(SizeMinusOne::get(qualification) + 1),
-                           .in = In::get(qualification) != 0, .string = String::get(qualification) != 0};
+                           .in = In::get(qualification) != 0,
+                           .string = String::get(qualification) != 0};
     }
     case ExitReason::ept_violation: {
         using namespace vmx::ept_qualification;
-        return exits::Memory{.address = {guest_physical}, .write = Write::get(qualification) != 0,
+        return exits::Memory{.address = {guest_physical},
+                             .write = Write::get(qualification) != 0,
                              .fetch = Fetch::get(qualification) != 0};
     }
     case ExitReason::exception: {
         u64 const info = read(Field::exit_interruption_info);
-        if (vmx::interruption::Vector::get(info) == invalid_opcode_vector) return exits::InvalidOpcode{};
+        if (vmx::interruption::Vector::get(info) == invalid_opcode_vector)
+            return exits::InvalidOpcode{};
         return exits::Unexpected{static_cast<u64>(reason), info};
     }
     case ExitReason::vmcall: return exits::Hypercall{};
@@ -189,7 +203,8 @@ void NestedEngine::set_registers(x86::GeneralRegisters const& values) {
 }
 
 x86::Mode NestedEngine::mode() {
-    return read(Field::guest_cs_access_rights) & long_code ? x86::Mode::long64 : x86::Mode::protected32;
+    return read(Field::guest_cs_access_rights) & long_code ? x86::Mode::long64
+                                                           : x86::Mode::protected32;
 }
 
 std::optional<u64> NestedEngine::read_msr(u32 msr) {
@@ -233,10 +248,14 @@ void NestedEngine::want_interrupt_window(bool wanted) {
 
 std::string NestedEngine::describe() {
     char text[200];
-    std::snprintf(text, sizeof text, "rip %#llx rsp %#llx rflags %#llx cr0 %#llx cr3 %#llx cr4 %#llx efer %#llx",
-                  static_cast<unsigned long long>(rip_), static_cast<unsigned long long>(read(Field::guest_rsp)),
-                  static_cast<unsigned long long>(rflags()), static_cast<unsigned long long>(read(Field::guest_cr0)),
-                  static_cast<unsigned long long>(read(Field::guest_cr3)), static_cast<unsigned long long>(read(Field::guest_cr4)),
+    std::snprintf(text, sizeof text,
+                  "rip %#llx rsp %#llx rflags %#llx cr0 %#llx cr3 %#llx cr4 %#llx efer %#llx",
+                  static_cast<unsigned long long>(rip_),
+                  static_cast<unsigned long long>(read(Field::guest_rsp)),
+                  static_cast<unsigned long long>(rflags()),
+                  static_cast<unsigned long long>(read(Field::guest_cr0)),
+                  static_cast<unsigned long long>(read(Field::guest_cr3)),
+                  static_cast<unsigned long long>(read(Field::guest_cr4)),
                   static_cast<unsigned long long>(read(Field::guest_efer)));
     return text;
 }

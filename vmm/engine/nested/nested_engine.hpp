@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The engine that uses the processor's guest mode and second-stage page tables, through kernel extension 1 (abi/vcpu.hpp). It
-// speaks VMX on either vendor, as the kernel does.
+// The engine that uses the processor's guest mode and second-stage page tables, through kernel
+// extension 1 (abi/vcpu.hpp). It speaks VMX on either vendor, as the kernel does.
 #pragma once
 
 #include "user/vcpu.hpp"
@@ -11,8 +11,10 @@ namespace vmm {
 
 class NestedEngine final : public Engine {
 public:
-    // Binds the virtual CPU, the second-stage tables and the notification that ends a run to the calling thread `tcb`.
-    static user::Result<NestedEngine> make(user::Vcpu vcpu, user::NestedRoot root, user::Tcb tcb, user::Notification events);
+    // Binds the virtual CPU, the second-stage tables and the notification that ends a run to the
+    // calling thread `tcb`.
+    static user::Result<NestedEngine> make(user::Vcpu vcpu, user::NestedRoot root, user::Tcb tcb,
+                                           user::Notification events);
 
     void start(LinuxEntry const& entry) override;
     Exit run() override;

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+// The monitor's loop with an engine that plays a script of exits and a host whose clock we turn by
+// hand.
+#include "base/gtest.hpp"
+
+#include "vmm/monitor.hpp"
+
+#include <deque>
+#include <functional>
+
+#include "vmm/pc/memory_map.hpp"
+#include "vmm/pc/tiny_kernel.hpp"
+
+namespace vmm {
+namespace {
+
+enum : unsigned { rax = 0, rcx = 1, rdx = 2, rbx = 3 };
+constexpr u64 interrupt_flag = 1 << 9;
+
+struct FakeHost : Host {
+    bool room() override { return true; }
+    void put(char byte) override { output += byte; }
+    void wait() override {
+        ++waits;
+        if (alarm)
+            clock = std::max(clock, *std::exchange(alarm, std::nullopt));
+        else
+            stop = true; // nobody would ever wake us
+    }
+    u64 now() override { return clock; }
+    void set_alarm(u64 deadline) override { alarm = deadline; }
+    void happened(u64 events) override { seen_events |= events; }
+    std::optional<char> input() override {
+        if (typed.empty()) return std::nullopt;
+        char const byte = typed.front();
+        typed.erase(0, 1);
+        return byte;
+    }
+    void flush() override {}
+    void say(std::string_view line) override { said += std::string(line) + "\n"; }
+    bool asked_to_stop() override { return stop; }
+
+    std::string output, said, typed;
+    std::optional<u64> alarm;
+    u64 clock = 1000, seen_events = 0;
+    int waits = 0;
+    bool stop = false;
+};
+
+// Each step sets the processor's state and says why the guest stopped. Without a step left the
+// guest powers off.
+struct FakeEngine : Engine {
+    using Step = std::function<Exit(FakeEngine&)>;
+
+    void start(LinuxEntry const& entry) override {
+        ++starts;
+        ip = entry.rip;
+        flags = 2;
+    }
+    Exit run() override {
+        runs.push_back({injected, window});
+        injected.reset();
+        if (steps.empty()) return out(sleep_control_port, 0x20 | sleep_type_off << 2);
+        Step const step = steps.front();
+        steps.pop_front();
+        return step(*this);
+    }
+    Exit out(u16 port, u8 value) {
+        regs.value[rax] = value;
+        return exits::Port{.port = port, .size = 1, .in = false, .string = false};
+    }
+    u64 rip() override { return ip; }
+    u64 rflags() override { return flags; }
+    void set_rflags(u64 value) override { flags = value; }
+    x86::GeneralRegisters const& registers() override { return regs; }
+    void set_registers(x86::GeneralRegisters const& values) override { regs = values; }
+    x86::Mode mode() override { return x86::Mode::long64; }
+    u64 cr3() override { return page_tables_at.value; }
+    void advance(u8 length) override { ip += length ? length : 2; }
+    std::optional<u64> read_msr(u32 msr) override {
+        return msr == 0xc0000080 ? std::optional(efer) : std::nullopt;
+    }
+    bool write_msr(u32 msr, u64 value) override {
+        if (msr == 0xc0000080) efer = value;
+        return msr == 0xc0000080;
+    }
+    bool can_interrupt() override { return (flags & interrupt_flag) && !injected; }
+    void inject(u8 vector) override { injected = vector; }
+    void inject(Fault fault) override { faults.push_back(fault); }
+    void want_interrupt_window(bool wanted) override { window = wanted; }
+    std::string describe() override { return "rip " + std::to_string(ip); }
+
+    struct Run {
+        std::optional<u8> injected;
+        bool window;
+    };
+    std::deque<Step> steps;
+    std::vector<Run> runs;
+    std::vector<Fault> faults;
+    std::optional<u8> injected;
+    bool window = false;
+    u64 ip = 0, flags = 0, efer = 0x500;
+    int starts = 0;
+    x86::GeneralRegisters regs{};
+};
+
+CpuidResult named_cpuid(u32 leaf, u32) { return {leaf == 0 ? 7u : 0u, 0x11, 0x22, 0x33}; }
+
+struct World {
+    int run(std::string report_at = "") {
+        Monitor monitor({"guest", "quiet", std::move(report_at), *BzImage::check(kernel), {}},
+                        GuestMemory(ram), engine, host,
+                        {.tsc_khz = 1000, .wall_clock_base = 0, .wall_clock_tsc = 0}, named_cpuid);
+        return monitor.run();
+    }
+    void step(FakeEngine::Step step) { engine.steps.push_back(std::move(step)); }
+    void exit(Exit exit) {
+        step([exit](FakeEngine&) { return exit; });
+    }
+    void write_msr(u32 msr, u64 value) {
+        step([=](FakeEngine& e) -> Exit {
+            e.regs.value[rcx] = msr;
+            e.regs.value[rax] = value & 0xffffffff;
+            e.regs.value[rdx] = value >> 32;
+            return exits::WriteMsr{};
+        });
+    }
+    // Local APIC on, timer in TSC-deadline mode with vector 0xec, due at `deadline`.
+    void arm_timer(u64 deadline) {
+        write_msr(0x80f, 0x1ff);
+        write_msr(0x832, 2 << 17 | 0xec);
+        write_msr(0x6e0, deadline);
+    }
+    std::vector<u8> kernel = tiny_kernel();
+    std::vector<u8> ram = std::vector<u8>(32 * mebibyte);
+    FakeHost host;
+    FakeEngine engine;
+};
+
+TEST(Monitor, PowersOffWithStatusZeroAndReportsItsExits) {
+    World world;
+    EXPECT_EQ(world.run(), 0);
+    EXPECT_EQ(world.host.said, "guest: 0.000 s: 1 exits: ports 1\nguest: powered off\n");
+}
+
+TEST(Monitor, RebootStartsTheGuestAgainWithFreshMemory) {
+    World world;
+    world.step([&](FakeEngine& e) {
+        world.ram[30 * mebibyte] = 0x55;
+        return e.out(reset_port, reset_value);
+    });
+    world.step([&](FakeEngine& e) {
+        EXPECT_EQ(world.ram[30 * mebibyte], 0);
+        EXPECT_EQ(world.ram[16 * mebibyte + 0x200], 0xf4); // the kernel is there again
+        return e.out(com1_port, 'x');
+    });
+    EXPECT_EQ(world.run(), 0);
+    EXPECT_EQ(world.engine.starts, 2);
+    EXPECT_NE(world.host.said.find("guest: reboots\n"), std::string::npos);
+}
+
+TEST(Monitor, AnswersCpuidAndMovesOn) {
+    World world;
+    world.step([](FakeEngine& e) -> Exit {
+        e.regs.value[rax] = 0;
+        return exits::Cpuid{};
+    });
+    world.step([](FakeEngine& e) {
+        EXPECT_EQ(e.regs.value[rax], 7u);
+        EXPECT_EQ(e.regs.value[rbx], 0x11u);
+        EXPECT_EQ(e.regs.value[rdx], 0x33u);
+        EXPECT_EQ(e.ip, 16 * mebibyte + 0x202);
+        return e.out(com1_port, 'x');
+    });
+    EXPECT_EQ(world.run(), 0);
+}
+
+TEST(Monitor, UnknownMsrsRaiseAProtectionFaultAndDoNotMoveOn) {
+    World world;
+    world.write_msr(0x12345, 1);
+    world.step([](FakeEngine& e) {
+        EXPECT_EQ(e.faults, std::vector<Fault>{Fault::general_protection});
+        EXPECT_EQ(e.ip, 16 * mebibyte + 0x200);
+        return e.out(com1_port, 'x');
+    });
+    EXPECT_EQ(world.run(), 0);
+}
+
+TEST(Monitor, ProcessorStateMsrsGoToTheEngine) {
+    World world;
+    world.write_msr(0xc0000080, 0xd01);
+    EXPECT_EQ(world.run(), 0);
+    EXPECT_EQ(world.engine.efer, 0xd01u);
+}
+
+TEST(Monitor, InputsKeepTheUpperPartOfTheAccumulator) {
+    World world;
+    world.step([](FakeEngine& e) -> Exit {
+        e.regs.value[rax] = 0x1122334455667788;
+        return exits::Port{.port = 0x71, .size = 1, .in = true, .string = false};
+    });
+    world.step([](FakeEngine& e) -> Exit {
+        EXPECT_EQ(e.regs.value[rax], 0x11223344556677ff);
+        return exits::Port{.port = 0xcfc, .size = 4, .in = true, .string = false};
+    });
+    world.step([](FakeEngine& e) {
+        EXPECT_EQ(e.regs.value[rax], 0xffffffffu);
+        return e.out(com1_port, 'x');
+    });
+    EXPECT_EQ(world.run(), 0);
+}
+
+TEST(Monitor, AnIdleGuestSleepsUntilItsTimerAndThenIsInterrupted) {
+    World world;
+    world.arm_timer(5000);
+    world.step([](FakeEngine& e) -> Exit {
+        e.flags |= interrupt_flag;
+        return exits::Halt{};
+    });
+    world.step([&](FakeEngine& e) {
+        EXPECT_EQ(e.runs.back().injected, 0xec);
+        EXPECT_EQ(world.host.clock, 5000u);
+        return e.out(com1_port, 'x');
+    });
+    EXPECT_EQ(world.run(), 0);
+    EXPECT_EQ(world.host.waits, 1);
+}
+
+TEST(Monitor, AGuestThatHoldsInterruptsOffIsAskedForAWindow) {
+    World world;
+    world.arm_timer(1); // has passed already
+    world.step([](FakeEngine& e) -> Exit {
+        EXPECT_FALSE(e.runs.back().injected);
+        EXPECT_TRUE(e.runs.back().window);
+        e.flags |= interrupt_flag;
+        return exits::InterruptWindow{};
+    });
+    world.step([](FakeEngine& e) {
+        EXPECT_EQ(e.runs.back().injected, 0xec);
+        EXPECT_FALSE(e.runs.back().window);
+        return e.out(com1_port, 'x');
+    });
+    EXPECT_EQ(world.run(), 0);
+}
+
+TEST(Monitor, TicksOfABusyGuestAreAtLeastTenMillisecondsApart) {
+    World world; // 1000 ticks are a millisecond
+    world.arm_timer(500);
+    world.step([&](FakeEngine& e) -> Exit {
+        EXPECT_TRUE(e.runs.back().window); // due at once: the clock shows 1000
+        world.host.alarm.reset();
+        return exits::Ignored{};
+    });
+    world.write_msr(0x80b, 0);
+    world.write_msr(0x6e0, 1500);
+    world.step([&](FakeEngine&) -> Exit {
+        EXPECT_EQ(world.host.alarm, 11000u);
+        return exits::Ignored{};
+    });
+    EXPECT_EQ(world.run(), 0);
+}
+
+TEST(Monitor, TypedBytesReachTheGuestAsFastAsItReadsThem) {
+    World world;
+    world.host.typed = "ab"; // the receiver without FIFO holds one
+    world.exit(exits::Ignored{});
+    for (char expected : {'a', 'b'}) {
+        world.exit(exits::Port{.port = com1_port, .size = 1, .in = true, .string = false});
+        world.step([expected](FakeEngine& e) -> Exit {
+            EXPECT_EQ(e.regs.value[rax] & 0xff, static_cast<u8>(expected));
+            return exits::Ignored{};
+        });
+    }
+    EXPECT_EQ(world.run(), 0);
+}
+
+TEST(Monitor, DeviceMemoryIsReachedThroughTheInstructionThatTouchedIt) {
+    World world;
+    world.step([&](FakeEngine& e) -> Exit {
+        u8 const code[] = {0xc7, 0x01, 1,    0,   0,
+                           0,    0x8b, 0x41, 0x10}; // movl $1,(%rcx); mov 0x10(%rcx),%eax
+        std::copy(std::begin(code), std::end(code), &world.ram[e.ip]);
+        return exits::Memory{.address = io_apic_at, .write = true, .fetch = false};
+    });
+    world.exit(exits::Memory{.address = io_apic_at + 0x10, .write = false, .fetch = false});
+    world.step([](FakeEngine& e) {
+        EXPECT_EQ(e.regs.value[rax] >> 16, IoApic::pins - 1);
+        EXPECT_EQ(e.ip, 16 * mebibyte + 0x200 + 9);
+        return e.out(com1_port, 'x');
+    });
+    EXPECT_EQ(world.run(), 0);
+}
+
+struct Stopped {
+    Exit exit;
+    char const* says;
+};
+class MonitorStops : public testing::TestWithParam<Stopped> {};
+
+TEST_P(MonitorStops, WithOneLineThatSaysWhy) {
+    World world;
+    world.exit(GetParam().exit);
+    EXPECT_EQ(world.run(), 1);
+    EXPECT_NE(
+        world.host.said.find("guest: stopped: " + std::string(GetParam().says) + " (rip 16777"),
+        std::string::npos)
+        << world.host.said;
+}
+INSTANTIATE_TEST_SUITE_P(
+    All, MonitorStops,
+    testing::Values(
+        Stopped{exits::TripleFault{}, "triple fault"},
+        Stopped{exits::EntryFailed{}, "the processor refuses the guest's state"},
+        Stopped{exits::Halt{}, "halted with interrupts off, nothing can wake it"},
+        Stopped{
+            exits::Memory{{0x80000000}, true, false},
+            "writes guest-physical address 0x80000000, where there is neither memory nor a device"},
+        Stopped{exits::Memory{io_apic_at, false, true},
+                "executes guest-physical address 0xfec00000, where there is neither memory nor a "
+                "device"},
+        Stopped{exits::Memory{io_apic_at, false, false},
+                "reads the device at 0xfec00000 with an instruction that is not made for devices"},
+        Stopped{exits::Port{.port = 0x3f8, .size = 1, .in = false, .string = true},
+                "string instruction on port 0x3f8, which no device here understands"},
+        Stopped{exits::Unexpected{48, 0x81}, "unexpected exit, reason 48, qualification 0x81"}));
+
+TEST(Monitor, InvalidOpcodesGoToTheGuestUntilThereAreTooManyInARow) {
+    World world;
+    world.exit(exits::InvalidOpcode{});
+    world.exit(exits::Ignored{}); // progress
+    for (int i = 0; i < 10000; ++i) world.exit(exits::InvalidOpcode{});
+    EXPECT_EQ(world.run(), 1);
+    EXPECT_EQ(world.engine.faults.size(), 10000u);
+    EXPECT_NE(world.host.said.find("executes the same invalid instruction again and again"),
+              std::string::npos);
+}
+
+TEST(Monitor, HypercallsDoNotExist) {
+    World world;
+    world.exit(exits::Hypercall{});
+    world.step([](FakeEngine& e) {
+        EXPECT_EQ(static_cast<i64>(e.regs.value[rax]), -1000);
+        return e.out(com1_port, 'x');
+    });
+    EXPECT_EQ(world.run(), 0);
+}
+
+TEST(Monitor, ReportsExitsWhenTheGuestSaysTheMarker) {
+    World world;
+    for (char byte : std::string("I am ready.\n"))
+        world.step([byte](FakeEngine& e) { return e.out(com1_port, static_cast<u8>(byte)); });
+    EXPECT_EQ(world.run("ready"), 0);
+    EXPECT_EQ(world.host.said, "guest: 0.000 s: 12 exits: ports 12\nguest: 0.000 s: 13 exits: "
+                               "ports 13\nguest: powered off\n");
+}
+
+TEST(Monitor, SaysWhatIsWrongWithTheGuestsFiles) {
+    World world;
+    world.ram.resize(16 * mebibyte);
+    EXPECT_EQ(world.run(), 1);
+    EXPECT_NE(world.host.said.find("guest: cannot boot: the VM's memory (16 MiB) is too small"),
+              std::string::npos);
+}
+
+} // namespace
+} // namespace vmm
