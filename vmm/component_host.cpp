@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/component_host.hpp"
 
+#include <algorithm>
+
 #include "protocol/timer.hpp"
 
 namespace vmm {
 namespace {
 
 constexpr u64 nanosecond_margin = 1000; // conversion rounds down: rather late than early
+constexpr u64 longest_alarm =
+    1000; // seconds; a guest may ask for any time, the service's numbers are finite
 
 } // namespace
 
@@ -41,11 +45,12 @@ void ComponentHost::flush() {
 
 void ComponentHost::set_alarm(u64 deadline) {
     u64 const time = now();
+    u64 const tsc_khz = user::component::info().tsc_khz;
+    deadline = std::min(deadline, time + longest_alarm * 1000 * tsc_khz);
     if (alarm_ && *alarm_ <= deadline && *alarm_ > time)
         return; // rings early enough, and the monitor asks again then
     alarm_ = deadline;
-    u64 const nanoseconds =
-        protocol::nanoseconds(deadline, user::component::info().tsc_khz) + nanosecond_margin;
+    u64 const nanoseconds = protocol::nanoseconds(deadline, tsc_khz) + nanosecond_margin;
     timer_.call(
         user::Message::make(std::to_underlying(protocol::TimerLabel::arm), 2, nanoseconds, 0));
 }

@@ -2,6 +2,7 @@
 #include "vmm/pc/machine.hpp"
 
 #include "base/gtest.hpp"
+#include <random>
 #include <string>
 #include <vector>
 
@@ -120,6 +121,36 @@ TEST(Machine, UnknownMsrsAreRefusedAndTheApicStaysWhereItIs) {
     EXPECT_TRUE(world.machine.write_msr(0x1b, base, 0));
     EXPECT_FALSE(world.machine.write_msr(0x1b, 0xfee00000, 0));
     EXPECT_FALSE(world.machine.write_msr(pv_eoi, 0x100000 | 1, 0)); // not in RAM
+}
+
+// A guest may do anything at any time: the sanitizers watch, and time goes on.
+TEST(Machine, SurvivesRandomAccesses) {
+    World world;
+    std::mt19937_64 random(1); // NOLINT: the same every time
+    constexpr u32 msrs[] = {0x10,  0x1b,  0x6e0, 0x80b,      0x80f,      0x830, 0x832,
+                            0x838, 0x83e, 0x83f, 0x4b564d00, 0x4b564d01, pv_eoi};
+    u64 now = 0;
+    for (int i = 0; i < 200'000; ++i) {
+        u64 const value = random() >> random() % 64;
+        u8 const size = static_cast<u8>(1 << random() % 3);
+        u16 const port = static_cast<u16>(random() % 4 ? com1_port + random() % 8 : random());
+        u32 const msr = random() % 2 ? msrs[random() % std::size(msrs)]
+                                     : 0x800 + static_cast<u32>(random() % 0x40);
+        switch (random() % 8) {
+        case 0: world.machine.read_port(port, size); break;
+        case 1: world.machine.write_port(port, size, static_cast<u32>(value)); break;
+        case 2: world.machine.read_msr(msr, now); break;
+        case 3: static_cast<void>(world.machine.write_msr(msr, value, now)); break;
+        case 4: world.machine.read_device(io_apic_at + random() % IoApic::size, size); break;
+        case 5: world.machine.write_device(io_apic_at + random() % 0x20, size, value); break;
+        case 6: static_cast<void>(world.machine.uart().receive(static_cast<char>(value))); break;
+        default:
+            world.machine.after_run(now += value % 10'000);
+            if (auto const vector = world.machine.interrupt()) world.machine.taken(*vector);
+            EXPECT_FALSE(world.machine.next_timer() && *world.machine.next_timer() <= now);
+            world.machine.before_run();
+        }
+    }
 }
 
 TEST(Machine, KnowsWhereItsDevicesAre) {
