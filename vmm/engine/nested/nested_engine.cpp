@@ -216,9 +216,11 @@ bool NestedEngine::write_msr(u32 msr, u64 value) {
     auto const field = field_of(msr);
     if (!field) return false;
     if (msr != msr_efer) return write(*field, value);
-    u64 const active = read(Field::guest_efer) & 0x400; // LMA is the processor's own
+    constexpr u64 long_mode_enable = 0x100, long_mode_active = 0x400, paging = u64{1} << 31;
+    u64 const old = read(Field::guest_efer);
     if (value & ~efer_known) return false;
-    return write(Field::guest_efer, (value & ~u64{0x400}) | active);
+    if (((value ^ old) & long_mode_enable) && (read(Field::guest_cr0) & paging)) return false;
+    return write(Field::guest_efer, (value & ~long_mode_active) | (old & long_mode_active)); // LMA is the processor's own
 }
 
 bool NestedEngine::can_interrupt() {
