@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the test guest can do; the first word of its command line chooses. A behaviour that returns powers the machine off.
+#pragma once
+
+#include <string_view>
+
+namespace guest {
+
+// Well-behaved.
+void hello(std::string_view);
+void echo(std::string_view); // repeats each line it reads, until "quit"; sleeps in between
+
+// Stopped by the monitor, with a reason.
+void triple_fault(std::string_view);
+void bad_instruction(std::string_view);
+void read_unmapped(std::string_view);
+void write_unmapped(std::string_view);
+void execute_unmapped(std::string_view);
+void missing_device(std::string_view);
+void string_port(std::string_view);
+void string_device(std::string_view);
+void halt(std::string_view);
+
+// Without an end.
+void flood(std::string_view);        // writes when the line is ready
+void flood_blindly(std::string_view); // writes without asking
+void spin(std::string_view);
+void reboot(std::string_view);
+
+// Try what must be refused or must survive, and say how many checks failed.
+void msr(std::string_view);
+void ports(std::string_view);
+void privileged(std::string_view);
+void state(std::string_view parts); // FPU ("avx": with AVX), debug registers, MSRs
+void wild(std::string_view seed); // executes random bytes
+
+} // namespace guest
