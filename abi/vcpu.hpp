@@ -8,7 +8,18 @@
 namespace abi {
 
 // VMEnter takes MR0 guest rip, MR1 primary processor-based controls, MR2 entry interruption info.
-// It returns rsi = 0 (the bound notification fired; rdi = its word, MR0..MR2 current) or 1 (an exit; all words).
+// It returns rsi = 0 (the bound notification fired; rdi = its word, MR0..MR2 current) or 1 (an exit;
+// all words). What a monitor has to know beyond that:
+//
+// - Interrupts of the host end the guest's turn, not the system call.
+// - An event whose delivery an exit interrupted comes back in MR2 with its valid bit set: pass it
+//   back, or inject something else only after it. IDT-vectoring information says the same.
+// - The shadow of STI and MOV SS (interruptibility) ends when VMEnter continues at another rip than
+//   the exit's.
+// - Reason and qualification all ones: no entry took place, the state is one that the processor
+//   refuses, or the thread has no EPT root with an ASID.
+// - A thread that is suspended or loses its Vcpu returns from VMEnter with rsi = 0 and rdi = 0.
+// - Without SVM and nested paging the object types do not exist: Retype says InvalidArgument(0).
 namespace vm_message {
 inline constexpr unsigned rip = 0;
 inline constexpr unsigned primary_controls = 1;

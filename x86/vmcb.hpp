@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The virtual machine control block of AMD SVM. AMD64 Architecture Programmer's Manual vol. 2 ("APM"), appendix B and
-// chapter 15. Layout and numbers only; what the kernel puts in them is kernel/device's business.
+// The virtual machine control block of AMD SVM. AMD64 Architecture Programmer's Manual vol. 2
+// ("APM"), appendix B and chapter 15. Layout and numbers only; what the kernel puts in them is
+// kernel/device's business.
 #pragma once
 
 #include "base/types.hpp"
@@ -19,7 +20,8 @@ using CpuidNestedPaging = Bits<0>;
 using CpuidNextRip = Bits<3>;
 using CpuidDecodeAssists = Bits<7>;
 
-// Intercept words, APM table B-1. Control and debug register words: bit n for reads of register n, bit 16 + n for writes.
+// Intercept words, APM table B-1. Control and debug register words: bit n for reads of register n,
+// bit 16 + n for writes.
 namespace intercept1 { // offset 0x0c
 using Interrupt = Bits<0>;
 using Nmi = Bits<1>;
@@ -41,7 +43,7 @@ using Msr = Bits<28>;
 using FerrFreeze = Bits<30>;
 using Shutdown = Bits<31>;
 } // namespace intercept1
-namespace intercept2 { // offset 0x10
+namespace intercept2 {              // offset 0x10
 using SvmInstructions = Bits<6, 0>; // VMRUN VMMCALL VMLOAD VMSAVE STGI CLGI SKINIT
 using Rdtscp = Bits<7>;
 using Wbinvd = Bits<9>;
@@ -55,7 +57,8 @@ namespace interrupt_control { // offset 0x60, APM 15.21
 using TaskPriority = Bits<7, 0>;
 using Request = Bits<8>;             // V_IRQ
 using IgnoreTaskPriority = Bits<20>; // V_IGN_TPR
-using Masking = Bits<24>;            // V_INTR_MASKING: the guest's RFLAGS.IF does not hold back the host's interrupts
+using Masking =
+    Bits<24>; // V_INTR_MASKING: the guest's RFLAGS.IF does not hold back the host's interrupts
 using Vector = Bits<39, 32>;
 } // namespace interrupt_control
 
@@ -87,10 +90,12 @@ namespace nested_fault { // EXITINFO1 of a nested page fault, APM 15.25.6
 using Present = Bits<0>;
 using Write = Bits<1>;
 using Fetch = Bits<4>;
-using FinalAddress = Bits<32>; // the fault is in the translation of the access itself, not of a guest page table
+using FinalAddress =
+    Bits<32>; // the fault is in the translation of the access itself, not of a guest page table
 } // namespace nested_fault
 
-namespace move_info { // EXITINFO1 of a control or debug register exit with decode assists, APM 15.8.1
+namespace move_info { // EXITINFO1 of a control or debug register exit with decode assists,
+                      // APM 15.8.1
 using Register = Bits<3, 0>;
 using IsMove = Bits<63>;
 } // namespace move_info
@@ -207,29 +212,40 @@ static_assert(offsetof(Vmcb, intercept_exceptions) == 0x08 && offsetof(Vmcb, int
 static_assert(offsetof(Vmcb, pause_filter_count) == 0x3e && offsetof(Vmcb, io_permissions) == 0x40);
 static_assert(offsetof(Vmcb, msr_permissions) == 0x48 && offsetof(Vmcb, tsc_offset) == 0x50);
 static_assert(offsetof(Vmcb, asid) == 0x58 && offsetof(Vmcb, tlb_control) == 0x5c);
-static_assert(offsetof(Vmcb, interrupt_control) == 0x60 && offsetof(Vmcb, interrupt_shadow) == 0x68);
+static_assert(offsetof(Vmcb, interrupt_control) == 0x60 &&
+              offsetof(Vmcb, interrupt_shadow) == 0x68);
 static_assert(offsetof(Vmcb, exit_code) == 0x70 && offsetof(Vmcb, exit_info1) == 0x78);
 static_assert(offsetof(Vmcb, exit_info2) == 0x80 && offsetof(Vmcb, exit_interrupt_info) == 0x88);
 static_assert(offsetof(Vmcb, nested_enable) == 0x90 && offsetof(Vmcb, event_injection) == 0xa8);
 static_assert(offsetof(Vmcb, nested_cr3) == 0xb0 && offsetof(Vmcb, branch_record_enable) == 0xb8);
 static_assert(offsetof(Vmcb, clean) == 0xc0 && offsetof(Vmcb, next_rip) == 0xc8);
 static_assert(offsetof(Vmcb, fetched_bytes) == 0xd0 && offsetof(Vmcb, instruction) == 0xd1);
-static_assert(offsetof(Vmcb, es) == 0x400 && offsetof(Vmcb, cs) == 0x410 && offsetof(Vmcb, ss) == 0x420);
-static_assert(offsetof(Vmcb, ds) == 0x430 && offsetof(Vmcb, fs) == 0x440 && offsetof(Vmcb, gs) == 0x450);
-static_assert(offsetof(Vmcb, gdtr) == 0x460 && offsetof(Vmcb, ldtr) == 0x470 && offsetof(Vmcb, idtr) == 0x480);
-static_assert(offsetof(Vmcb, tr) == 0x490 && offsetof(Vmcb, cpl) == 0x4cb && offsetof(Vmcb, efer) == 0x4d0);
-static_assert(offsetof(Vmcb, cr4) == 0x548 && offsetof(Vmcb, cr3) == 0x550 && offsetof(Vmcb, cr0) == 0x558);
-static_assert(offsetof(Vmcb, dr7) == 0x560 && offsetof(Vmcb, dr6) == 0x568 && offsetof(Vmcb, rflags) == 0x570);
-static_assert(offsetof(Vmcb, rip) == 0x578 && offsetof(Vmcb, rsp) == 0x5d8 && offsetof(Vmcb, rax) == 0x5f8);
-static_assert(offsetof(Vmcb, star) == 0x600 && offsetof(Vmcb, lstar) == 0x608 && offsetof(Vmcb, cstar) == 0x610);
+static_assert(offsetof(Vmcb, es) == 0x400 && offsetof(Vmcb, cs) == 0x410 &&
+              offsetof(Vmcb, ss) == 0x420);
+static_assert(offsetof(Vmcb, ds) == 0x430 && offsetof(Vmcb, fs) == 0x440 &&
+              offsetof(Vmcb, gs) == 0x450);
+static_assert(offsetof(Vmcb, gdtr) == 0x460 && offsetof(Vmcb, ldtr) == 0x470 &&
+              offsetof(Vmcb, idtr) == 0x480);
+static_assert(offsetof(Vmcb, tr) == 0x490 && offsetof(Vmcb, cpl) == 0x4cb &&
+              offsetof(Vmcb, efer) == 0x4d0);
+static_assert(offsetof(Vmcb, cr4) == 0x548 && offsetof(Vmcb, cr3) == 0x550 &&
+              offsetof(Vmcb, cr0) == 0x558);
+static_assert(offsetof(Vmcb, dr7) == 0x560 && offsetof(Vmcb, dr6) == 0x568 &&
+              offsetof(Vmcb, rflags) == 0x570);
+static_assert(offsetof(Vmcb, rip) == 0x578 && offsetof(Vmcb, rsp) == 0x5d8 &&
+              offsetof(Vmcb, rax) == 0x5f8);
+static_assert(offsetof(Vmcb, star) == 0x600 && offsetof(Vmcb, lstar) == 0x608 &&
+              offsetof(Vmcb, cstar) == 0x610);
 static_assert(offsetof(Vmcb, sfmask) == 0x618 && offsetof(Vmcb, kernel_gs_base) == 0x620);
 static_assert(offsetof(Vmcb, sysenter_cs) == 0x628 && offsetof(Vmcb, sysenter_esp) == 0x630);
-static_assert(offsetof(Vmcb, sysenter_eip) == 0x638 && offsetof(Vmcb, cr2) == 0x640 && offsetof(Vmcb, pat) == 0x668);
+static_assert(offsetof(Vmcb, sysenter_eip) == 0x638 && offsetof(Vmcb, cr2) == 0x640 &&
+              offsetof(Vmcb, pat) == 0x668);
 static_assert(offsetof(Vmcb, debug_control) == 0x670 && sizeof(Vmcb) == 0x1000);
 
-// The MSR permission map, APM 15.11: two bits an MSR (read, write; set = exit), 2 KiB for each of three ranges of 8192 MSRs;
-// all other MSRs always exit.
+// The MSR permission map, APM 15.11: two bits an MSR (read, write; set = exit), 2 KiB for each of
+// three ranges of 8192 MSRs; all other MSRs always exit.
 inline constexpr unsigned msr_permission_bytes = 8192;
-inline constexpr unsigned io_permission_bytes = 65536 / 8 + 1; // the last byte: accesses that run over port 0xffff
+inline constexpr unsigned io_permission_bytes =
+    65536 / 8 + 1; // the last byte: accesses that run over port 0xffff
 
 } // namespace svm

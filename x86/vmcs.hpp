@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The words of Intel VMX: VMCS field encodings, controls, exit reasons and qualifications. Intel SDM vol. 3 ("SDM"), chapters
-// 25 to 28 and appendices B and C. A monitor speaks these on either vendor.
+// The words of Intel VMX: VMCS field encodings, controls, exit reasons and qualifications. Intel
+// SDM vol. 3 ("SDM"), chapters 25 to 28 and appendices B and C. A monitor speaks these on either
+// vendor.
 #pragma once
 
 #include "base/types.hpp"
@@ -213,12 +214,13 @@ using Executable = Bits<5>;
 using FinalAddress = Bits<8>;
 } // namespace ept_qualification
 
-namespace string_io_info { // exit instruction information of INS and OUTS, SDM table 28-9
+namespace string_io_info {      // exit instruction information of INS and OUTS, SDM table 28-9
 using AddressSize = Bits<9, 7>; // 0: 16, 1: 32, 2: 64 bit
 using Segment = Bits<17, 15>;
 } // namespace string_io_info
 
-using DescriptorTableIdentity = Bits<29, 28>; // SDM tables 28-10 and 28-11: SGDT SIDT LGDT LIDT; SLDT STR LLDT LTR
+using DescriptorTableIdentity =
+    Bits<29, 28>; // SDM tables 28-10 and 28-11: SGDT SIDT LGDT LIDT; SLDT STR LLDT LTR
 
 // MSR numbers that VCPUReadMSR and VCPUWriteMSR know.
 inline constexpr u32 msr_vmx_misc = 0x485;

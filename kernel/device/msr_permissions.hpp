@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which MSRs a guest reaches itself: exactly those that VMLOAD and VMSAVE switch. All others exit to the monitor. APM vol. 2, 15.11.
+// Which MSRs a guest reaches itself: exactly those that VMLOAD and VMSAVE switch. All others exit
+// to the monitor. APM vol. 2, 15.11.
 #pragma once
 
 #include <array>
@@ -16,7 +17,8 @@ inline constexpr u32 passed_through[] = {
     0xc0000100, 0xc0000101, 0xc0000102,             // FS base, GS base, KernelGSBase
 };
 
-// Number of the MSR's read bit in the map (the write bit follows it); the map has 2 KiB for each range of 8192 MSRs.
+// Number of the MSR's read bit in the map (the write bit follows it); the map has 2 KiB for each
+// range of 8192 MSRs.
 constexpr u32 bit_of(u32 msr) {
     constexpr u32 range_bits = 2048 * 8;
     u32 const range = msr >= 0xc0010000 ? 2 : msr >= 0xc0000000 ? 1 : 0;

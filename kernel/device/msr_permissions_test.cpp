@@ -17,7 +17,8 @@ TEST(MsrPermissions, OnlyWhatVmloadSwitchesIsTheGuests) {
     for (u32 base : {0u, 0xc0000000u, 0xc0010000u})
         for (u32 i = 0; i < 8192; ++i) open += bits(base + i) == 0;
     EXPECT_EQ(open, std::size(msr_permissions::passed_through));
-    for (u32 const msr : msr_permissions::passed_through) EXPECT_EQ(bits(msr), 0u) << std::hex << msr;
+    for (u32 const msr : msr_permissions::passed_through)
+        EXPECT_EQ(bits(msr), 0u) << std::hex << msr;
     for (u32 const msr : {0x10u, 0x1bu, 0x277u, 0xc0000080u, 0xc0000103u, 0xc0010114u, 0xc0010117u})
         EXPECT_EQ(bits(msr), 3u) << std::hex << msr;
 }

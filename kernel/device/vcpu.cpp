@@ -68,7 +68,8 @@ void Vcpu::disable_ports(u16 first, u16 last) {
 }
 
 void Vcpu::begin(u64 rip, u64 primary_controls, u64 entry_interruption) {
-    // The shadow of STI and MOV SS covers one instruction; the monitor that moves on has carried that one out.
+    // The shadow of STI and MOV SS covers one instruction; the monitor that moves on has carried
+    // that one out.
     if (rip != exit_rip_) vmcb_.interrupt_shadow = 0;
     vmcb_.rip = rip;
     write(static_cast<u64>(vmx::Field::primary_controls), primary_controls);

@@ -1,20 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// A virtual CPU (ABI 7.12): a guest's processor state and what its monitor wants to know of. The monitor speaks VMX
-// (x86/vmcs.hpp); the processor reads the VMCB (x86/vmcb.hpp); this class translates.
+// A virtual CPU (ABI 7.12): a guest's processor state and what its monitor wants to know of. The
+// monitor speaks VMX (x86/vmcs.hpp); the processor reads the VMCB (x86/vmcb.hpp); this class
+// translates. Where the two do not fit: docs/decisions/vmx-words-on-svm.md and abi/vcpu.hpp.
 //
-//   page 0     VMCB
-//   page 1, 2  I/O permission map, 64 Kibit; set = exit
-//   page 3     its last byte, then everything that VMRUN does not switch, the monitor's words and the last exit
-//
-// Where the two differ:
-// - An event whose delivery an exit interrupted is put back into the entry interruption word (MR2 of VMEnter, valid bit set), so a
-//   monitor that passes MR2 back unchanged loses nothing. IDT-vectoring information tells the same.
-// - The interrupt shadow of STI and MOV SS ends by itself when VMEnter continues at another address than the exit's.
-// - Reads of CR0 and CR4 exit as long as a masked bit differs from its read shadow (VMX answers them by itself).
-// - Activity states other than active, software interrupts as injected events, PDPTEs, DEBUGCTL, SMBASE, the preemption timer and
-//   pending debug exceptions do not exist: the fields read 0 and stay 0.
-// - VMX and SVM instructions in the guest raise #UD, except VMMCALL, which is VMCALL's exit.
-// - XSETBV that switches on what the processor and the kernel know (x87, SSE, AVX) is carried out; the rest exits.
+//   page 0      VMCB
+//   page 1, 2   I/O permission map, 64 Kibit; set = exit
+//   page 3      the map's last byte, then everything that VMRUN does not switch, the monitor's
+//               words and the last exit
 #pragma once
 
 #include <optional>
@@ -61,12 +53,14 @@ class Vcpu {
 public:
     static constexpr unsigned size_bits = abi::size_bits::vcpu;
 
-    // At physical address `self` (16 KiB aligned); as after RESET: real mode at 0xfffffff0, all ports exit.
+    // At physical address `self` (16 KiB aligned); as after RESET: real mode at 0xfffffff0, all
+    // ports exit.
     Vcpu(PhysAddr self, GuestSupport const& support);
     Vcpu(Vcpu const&) = delete;
     Vcpu& operator=(Vcpu const&) = delete;
 
-    // VMCS fields by the monitor's number; empty where ABI 7.12 allows none. write() returns what it stored, fixed bits forced.
+    // VMCS fields by the monitor's number; empty where ABI 7.12 allows none. write() returns what
+    // it stored, fixed bits forced.
     std::optional<u64> read(u64 field) const;
     std::optional<u64> write(u64 field, u64 value);
     std::optional<u64> read_msr(u64 msr) const;
@@ -80,7 +74,8 @@ public:
 
     // Puts the three words of VMEnter into force.
     void begin(u64 rip, u64 primary_controls, u64 entry_interruption);
-    // Fills the VMCB's control area. False: the processor would refuse this state; exit() then says so.
+    // Fills the VMCB's control area. False: the processor would refuse this state; exit() then says
+    // so.
     [[nodiscard]] bool prepare(PhysAddr nested_root, GuestTags& tags);
     // After the processor left the guest: what happened, in VMX terms.
     [[nodiscard]] AfterExit record_exit(GuestTags& tags);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Numbers for Vcpus. A capability to I/O ports that were opened to a guest keeps the number, so that the ports close again when
-// the capability goes. The Vcpu may be gone by then; so the capability keeps no pointer.
+// Numbers for Vcpus. A capability to I/O ports that were opened to a guest keeps the number, so
+// that the ports close again when the capability goes. The Vcpu may be gone by then; so the
+// capability keeps no pointer.
 #pragma once
 
 #include "base/types.hpp"
@@ -16,7 +17,9 @@ public:
     // number: what number_for() said.
     void assign(Vcpu& vcpu, unsigned number) { vcpus_[number - 1] = &vcpu; }
     // Null: nobody has the number (any more).
-    Vcpu* find(unsigned number) const { return number && number <= capacity ? vcpus_[number - 1] : nullptr; }
+    Vcpu* find(unsigned number) const {
+        return number && number <= capacity ? vcpus_[number - 1] : nullptr;
+    }
     // The Vcpu ends: its number is free again.
     void release(Vcpu const& vcpu);
 

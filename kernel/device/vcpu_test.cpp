@@ -26,7 +26,9 @@ struct VcpuTest : testing::Test {
     GuestTags tags;
 
     u64 read(Field field) const { return vcpu->read(static_cast<u64>(field)).value(); }
-    u64 write(Field field, u64 value) { return vcpu->write(static_cast<u64>(field), value).value(); }
+    u64 write(Field field, u64 value) {
+        return vcpu->write(static_cast<u64>(field), value).value();
+    }
     bool enter(u64 rip = 0x1000, u64 controls = 0, u64 event = 0) {
         vcpu->begin(rip, controls, event);
         return vcpu->prepare(root, tags);
@@ -97,7 +99,8 @@ TEST_F(VcpuTest, FixedBitsAreForced) {
     EXPECT_EQ(write(Field::guest_cr3, ~u64{0}), processor.physical_mask);
     EXPECT_EQ(write(Field::guest_dr7, ~u64{0}), 0xffff2fffu);
     EXPECT_EQ(write(Field::primary_controls, 0), vmcs_field::primary_forced);
-    EXPECT_EQ(write(Field::primary_controls, ~u64{0}), vmcs_field::primary_forced | vmcs_field::primary_changeable);
+    EXPECT_EQ(write(Field::primary_controls, ~u64{0}),
+              vmcs_field::primary_forced | vmcs_field::primary_changeable);
     EXPECT_EQ(write(Field::pin_controls, 0), 0x1fu);
     EXPECT_EQ(write(Field::guest_activity, 1), 0u);
 }
@@ -117,7 +120,8 @@ TEST_F(VcpuTest, TheEntryControlForLongModeIsEferLma) {
 }
 
 TEST_F(VcpuTest, OtherFieldsAreNotAllowed) {
-    for (u64 field : {u64{0}, u64{0x800 + 16}, u64{0x801}, u64{0x482c}, u64{0x6c16}, u64{0x2000}, u64{0x6800} | u64{1} << 32, ~u64{0}}) {
+    for (u64 field : {u64{0}, u64{0x800 + 16}, u64{0x801}, u64{0x482c}, u64{0x6c16}, u64{0x2000},
+                      u64{0x6800} | u64{1} << 32, ~u64{0}}) {
         EXPECT_FALSE(vcpu->read(field)) << std::hex << field;
         EXPECT_FALSE(vcpu->write(field, 1)) << std::hex << field;
     }
@@ -140,7 +144,8 @@ TEST_F(VcpuTest, MsrsThatTheMonitorMayUse) {
 }
 
 TEST_F(VcpuTest, PortsExitUntilTheyAreEnabled) {
-    u8 const* const map = reinterpret_cast<u8 const*>(vcpu.get()) + (vcpu->vmcb().io_permissions - self.value);
+    u8 const* const map =
+        reinterpret_cast<u8 const*>(vcpu.get()) + (vcpu->vmcb().io_permissions - self.value);
     EXPECT_EQ(vcpu->vmcb().io_permissions % 4096, 0u);
     for (unsigned i = 0; i < svm::io_permission_bytes; ++i) ASSERT_EQ(map[i], 0xff);
     vcpu->enable_ports(0x3f8, 0x3ff);
@@ -158,8 +163,10 @@ TEST_F(VcpuTest, PortsExitUntilTheyAreEnabled) {
 TEST_F(VcpuTest, WhatKeepsTheHostSafeIsAlwaysIntercepted) {
     ASSERT_TRUE(enter());
     svm::Vmcb const& vmcb = vcpu->vmcb();
-    EXPECT_EQ(vmcb.intercepts[0], 0xdc44800fu); // shutdown FERR I/O MSR INVLPGA INVD CPUID RDPMC INIT SMI NMI INTR
-    EXPECT_EQ(vmcb.intercepts[1], 0x6eff);      // SVM instructions RDTSCP WBINVD MONITOR MWAIT XSETBV RDPRU
+    EXPECT_EQ(vmcb.intercepts[0],
+              0xdc44800fu); // shutdown FERR I/O MSR INVLPGA INVD CPUID RDPMC INIT SMI NMI INTR
+    EXPECT_EQ(vmcb.intercepts[1],
+              0x6eff); // SVM instructions RDTSCP WBINVD MONITOR MWAIT XSETBV RDPRU
     EXPECT_EQ(vmcb.intercept_exceptions, 1u << 1 | 1u << 17);
     EXPECT_EQ(vmcb.intercept_cr, 0u);
     EXPECT_EQ(vmcb.interrupt_control & (1u << 24), 1u << 24);
@@ -169,7 +176,11 @@ TEST_F(VcpuTest, WhatKeepsTheHostSafeIsAlwaysIntercepted) {
 }
 
 TEST_F(VcpuTest, InterceptsFollowTheControls) {
-    struct { u64 control; unsigned word; unsigned bit; } const rows[] = {
+    struct {
+        u64 control;
+        unsigned word;
+        unsigned bit;
+    } const rows[] = {
         {2, 0, 4}, {7, 0, 24}, {9, 0, 25}, {12, 0, 14}, {30, 0, 23},
     };
     for (auto const& row : rows) {
@@ -210,13 +221,18 @@ TEST_F(VcpuTest, StatesThatTheProcessorRefusesAreAFailedEntry) {
         spoil();
         return !enter() && failed();
     };
-    EXPECT_TRUE(refused([&] { write(Field::guest_cr0, 0x80000010); })) << "paging without protection";
+    EXPECT_TRUE(refused([&] { write(Field::guest_cr0, 0x80000010); }))
+        << "paging without protection";
     EXPECT_TRUE(refused([&] { write(Field::guest_cr0, 0x20000010); })) << "NW without CD";
-    EXPECT_TRUE(refused([&] { long_mode(), write(Field::guest_cr4, 0); })) << "long mode without PAE";
-    EXPECT_TRUE(refused([&] { long_mode(), write(Field::guest_efer, 0x100); })) << "paging, LME, no LMA";
-    EXPECT_TRUE(refused([&] { long_mode(), write(Field::guest_cs_access_rights, 0xe09b); })) << "CS.L and CS.D";
+    EXPECT_TRUE(refused([&] { long_mode(), write(Field::guest_cr4, 0); }))
+        << "long mode without PAE";
+    EXPECT_TRUE(refused([&] { long_mode(), write(Field::guest_efer, 0x100); }))
+        << "paging, LME, no LMA";
+    EXPECT_TRUE(refused([&] { long_mode(), write(Field::guest_cs_access_rights, 0xe09b); }))
+        << "CS.L and CS.D";
     EXPECT_TRUE(refused([&] { write(Field::guest_pat, 0x0207040600070406); })) << "memory type 2";
-    EXPECT_TRUE(refused([&] { write(Field::guest_rflags, 1 << 17); })) << "virtual-8086 in real mode";
+    EXPECT_TRUE(refused([&] { write(Field::guest_rflags, 1 << 17); }))
+        << "virtual-8086 in real mode";
     vcpu = std::make_unique<Vcpu>(self, processor);
     long_mode();
     EXPECT_TRUE(enter());
@@ -263,11 +279,17 @@ TEST_F(VcpuTest, TheShadowEndsWhenTheMonitorMovesOn) {
 }
 
 TEST_F(VcpuTest, InstructionsExitWithTheirReasonAndLength) {
-    struct { u64 code; u64 reason; u64 length; } const rows[] = {
-        {svm::exit_code::cpuid, 10, 2}, {svm::exit_code::hlt, 12, 1},     {svm::exit_code::invd, 13, 2},
-        {svm::exit_code::rdpmc, 15, 2}, {svm::exit_code::rdtsc, 16, 2},   {svm::exit_code::vmmcall, 18, 3},
-        {svm::exit_code::mwait, 36, 3}, {svm::exit_code::monitor, 39, 3}, {svm::exit_code::pause, 40, 2},
-        {svm::exit_code::wbinvd, 54, 2}, {svm::exit_code::xsetbv, 55, 3}, {svm::exit_code::virtual_interrupt, 7, 0},
+    struct {
+        u64 code;
+        u64 reason;
+        u64 length;
+    } const rows[] = {
+        {svm::exit_code::cpuid, 10, 2},   {svm::exit_code::hlt, 12, 1},
+        {svm::exit_code::invd, 13, 2},    {svm::exit_code::rdpmc, 15, 2},
+        {svm::exit_code::rdtsc, 16, 2},   {svm::exit_code::vmmcall, 18, 3},
+        {svm::exit_code::mwait, 36, 3},   {svm::exit_code::monitor, 39, 3},
+        {svm::exit_code::pause, 40, 2},   {svm::exit_code::wbinvd, 54, 2},
+        {svm::exit_code::xsetbv, 55, 3},  {svm::exit_code::virtual_interrupt, 7, 0},
         {svm::exit_code::shutdown, 2, 0},
     };
     for (auto const& row : rows) {
@@ -305,7 +327,8 @@ TEST_F(VcpuTest, StringPortAccessTellsWhereTheDataIs) {
     ASSERT_TRUE(enter(0x1000));
     write(Field::guest_fs_base, 0x10000);
     vcpu->registers().rsi = 0xffff'0000'0000'1234;
-    leave(svm::exit_code::io, 0x60u << 16 | 4 << 10 | 1 << 8 | 1 << 5 | 1 << 3 | 1 << 2, 0x1003); // rep outsw fs:esi
+    leave(svm::exit_code::io, 0x60u << 16 | 4 << 10 | 1 << 8 | 1 << 5 | 1 << 3 | 1 << 2,
+          0x1003); // rep outsw fs:esi
     EXPECT_EQ(vcpu->exit().qualification, 0x60u << 16 | 1 << 5 | 1 << 4 | 1);
     EXPECT_EQ(vcpu->exit().guest_linear, 0x11234u);
     EXPECT_EQ(vcpu->exit().instruction_info, 4u << 15 | 1 << 7);
@@ -346,13 +369,16 @@ TEST_F(VcpuTest, DescriptorTables) {
 
 TEST_F(VcpuTest, MissingSecondStageMapping) {
     ASSERT_TRUE(enter());
-    leave(svm::exit_code::nested_page_fault, u64{1} << 32 | 4 | 2, 0xfee00300); // write, nothing there
+    leave(svm::exit_code::nested_page_fault, u64{1} << 32 | 4 | 2,
+          0xfee00300); // write, nothing there
     EXPECT_EQ(reason(), 48u);
     EXPECT_EQ(vcpu->exit().qualification, 0x102u);
     EXPECT_EQ(vcpu->exit().guest_physical, 0xfee00300u);
-    leave(svm::exit_code::nested_page_fault, u64{1} << 33 | 4, 0x5000); // read of a guest page table
+    leave(svm::exit_code::nested_page_fault, u64{1} << 33 | 4,
+          0x5000); // read of a guest page table
     EXPECT_EQ(vcpu->exit().qualification, 1u);
-    leave(svm::exit_code::nested_page_fault, u64{1} << 32 | 4 | 2 | 1, 0x6000); // write to a read-only page
+    leave(svm::exit_code::nested_page_fault, u64{1} << 32 | 4 | 2 | 1,
+          0x6000); // write to a read-only page
     EXPECT_EQ(vcpu->exit().qualification, 0x12au);
     leave(svm::exit_code::nested_page_fault, u64{1} << 32 | 4 | 16, 0x7000); // fetch
     EXPECT_EQ(vcpu->exit().qualification, 0x104u);
@@ -419,7 +445,8 @@ TEST_F(VcpuTest, AnInterruptedEventComesBackInTheEntryWord) {
     write(Field::guest_rflags, 0x202);
     ASSERT_TRUE(enter(0x1000, 0, 0x80000031));
     vcpu->vmcb().exit_interrupt_info = 0x80000031;
-    EXPECT_EQ(leave(svm::exit_code::nested_page_fault, u64{1} << 32 | 4, 0x5000), AfterExit::tell_monitor);
+    EXPECT_EQ(leave(svm::exit_code::nested_page_fault, u64{1} << 32 | 4, 0x5000),
+              AfterExit::tell_monitor);
     u64 words[abi::vm_message::words];
     vcpu->message(words);
     EXPECT_EQ(words[abi::vm_message::entry_interruption], 0x80000031u);
@@ -493,12 +520,24 @@ TEST_F(VcpuTest, TheMessageHasEveryWordInItsPlace) {
     leave(svm::exit_code::cpuid);
     u64 words[abi::vm_message::words];
     vcpu->message(words);
-    u64 const expected[] = {0x1000, vmcs_field::primary_forced | 4, 0, 10, 0, 2, 0, 0x202, 1, 0x7000,
-                            99, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    u64 const expected[] = {0x1000, vmcs_field::primary_forced | 4,
+                            0,      10,
+                            0,      2,
+                            0,      0x202,
+                            1,      0x7000,
+                            99,     2,
+                            3,      4,
+                            5,      6,
+                            7,      8,
+                            9,      10,
+                            11,     12,
+                            13,     14,
+                            15};
     for (unsigned i = 0; i < abi::vm_message::words; ++i) EXPECT_EQ(words[i], expected[i]) << i;
 }
 
-// Whatever a monitor writes, an entry is either refused here or is one that APM 15.5.1 allows, with every intercept in place.
+// Whatever a monitor writes, an entry is either refused here or is one that APM 15.5.1 allows, with
+// every intercept in place.
 TEST_F(VcpuTest, RandomFieldWritesNeverMakeAnUnsafeEntry) {
     std::mt19937_64 random{1};
     unsigned entered = 0;

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the monitor's words to a VMCB that VMRUN takes. What the processor would refuse is found here (APM 15.5.1): a refused
-// VMRUN may store anything, even the host's state, where the guest's belongs.
+// From the monitor's words to a VMCB that VMRUN takes. What the processor would refuse is found
+// here (APM 15.5.1): a refused VMRUN may store anything, even the host's state, where the guest's
+// belongs.
 #include "kernel/device/vcpu.hpp"
 #include "kernel/device/vmcs_field.hpp"
 
 namespace {
 
-constexpr u64 always1 = svm::intercept1::Interrupt::mask | svm::intercept1::Nmi::mask | svm::intercept1::Smi::mask |
-                        svm::intercept1::Init::mask | svm::intercept1::Cpuid::mask | svm::intercept1::Invd::mask |
-                        svm::intercept1::Rdpmc::mask | svm::intercept1::Invlpga::mask | svm::intercept1::Io::mask |
-                        svm::intercept1::Msr::mask | svm::intercept1::FerrFreeze::mask | svm::intercept1::Shutdown::mask;
+constexpr u64 always1 = svm::intercept1::Interrupt::mask | svm::intercept1::Nmi::mask |
+                        svm::intercept1::Smi::mask | svm::intercept1::Init::mask |
+                        svm::intercept1::Cpuid::mask | svm::intercept1::Invd::mask |
+                        svm::intercept1::Rdpmc::mask | svm::intercept1::Invlpga::mask |
+                        svm::intercept1::Io::mask | svm::intercept1::Msr::mask |
+                        svm::intercept1::FerrFreeze::mask | svm::intercept1::Shutdown::mask;
 constexpr u64 always2 = svm::intercept2::SvmInstructions::mask | svm::intercept2::Wbinvd::mask |
-                        svm::intercept2::Monitor::mask | svm::intercept2::Mwait::mask | svm::intercept2::Xsetbv::mask |
-                        svm::intercept2::Rdpru::mask;
-// A guest whose handlers for #DB or #AC raise the same again would hold the processor forever, interrupts shut out.
+                        svm::intercept2::Monitor::mask | svm::intercept2::Mwait::mask |
+                        svm::intercept2::Xsetbv::mask | svm::intercept2::Rdpru::mask;
+// A guest whose handlers for #DB or #AC raise the same again would hold the processor forever,
+// interrupts shut out.
 constexpr u32 always_exceptions = 1u << 1 | 1u << 17;
 
 constexpr u32 write_intercept(unsigned control_register) { return 1u << (16 + control_register); }
@@ -26,7 +30,8 @@ constexpr bool has_error_code(u64 vector) {
 
 constexpr u64 to_svm_event(u64 info, u64 error_code) {
     using namespace vmx;
-    u64 const event = svm::event::Valid::mask | svm::event::Vector::make(interruption::Vector::get(info)) |
+    u64 const event = svm::event::Valid::mask |
+                      svm::event::Vector::make(interruption::Vector::get(info)) |
                       svm::event::Type::make(interruption::Type::get(info));
     if (!interruption::HasErrorCode::get(info)) return event;
     return event | svm::event::HasErrorCode::mask | svm::event::ErrorCode::make(error_code);
@@ -43,9 +48,11 @@ bool Vcpu::can_inject() const {
     if (info & ~(Vector::mask | Type::mask | HasErrorCode::mask | Valid::mask)) return false;
     switch (Type::get(info)) {
     case type_external:
-        return !error_code && (vmcb_.rflags & (1u << 9)) && !svm::InterruptShadow::get(vmcb_.interrupt_shadow);
+        return !error_code && (vmcb_.rflags & (1u << 9)) &&
+               !svm::InterruptShadow::get(vmcb_.interrupt_shadow);
     case type_nmi: return !error_code && vector == 2;
-    case type_exception: return vector < 31 && vector != 2 && (!error_code || has_error_code(vector));
+    case type_exception:
+        return vector < 31 && vector != 2 && (!error_code || has_error_code(vector));
     }
     return false;
 }
@@ -78,7 +85,8 @@ void Vcpu::prepare_intercepts() {
     if (primary::Invlpg::get(controls)) words1 |= svm::intercept1::Invlpg::mask;
     if (primary::Rdtsc::get(controls)) words1 |= svm::intercept1::Rdtsc::mask;
     if (primary::Pause::get(controls)) words1 |= svm::intercept1::Pause::mask;
-    if (secondary::DescriptorTables::get(controls_.secondary)) words1 |= svm::intercept1::DescriptorTables::mask;
+    if (secondary::DescriptorTables::get(controls_.secondary))
+        words1 |= svm::intercept1::DescriptorTables::mask;
     if (primary::Rdtsc::get(controls) || !secondary::Rdtscp::get(controls_.secondary))
         words2 |= svm::intercept2::Rdtscp::mask;
     vmcb_.intercepts[0] = static_cast<u32>(words1);
@@ -87,8 +95,10 @@ void Vcpu::prepare_intercepts() {
     u32 registers = 0;
     if (controls_.cr0_mask) registers |= write_intercept(0);
     if (controls_.cr4_mask) registers |= write_intercept(4);
-    if (controls_.cr0_mask & (vmcb_.cr0 ^ controls_.cr0_read_shadow)) registers |= read_intercept(0);
-    if (controls_.cr4_mask & (vmcb_.cr4 ^ controls_.cr4_read_shadow)) registers |= read_intercept(4);
+    if (controls_.cr0_mask & (vmcb_.cr0 ^ controls_.cr0_read_shadow))
+        registers |= read_intercept(0);
+    if (controls_.cr4_mask & (vmcb_.cr4 ^ controls_.cr4_read_shadow))
+        registers |= read_intercept(4);
     if (primary::Cr3Load::get(controls)) registers |= write_intercept(3);
     if (primary::Cr3Store::get(controls)) registers |= read_intercept(3);
     if (primary::Cr8Load::get(controls)) registers |= write_intercept(8);
@@ -105,11 +115,14 @@ bool Vcpu::prepare(PhysAddr nested_root, GuestTags& tags) {
     }
     prepare_intercepts();
     bool const window = vmx::primary::InterruptWindow::get(controls_.primary) != 0;
-    vmcb_.interrupt_control = svm::interrupt_control::Masking::mask | svm::interrupt_control::IgnoreTaskPriority::mask |
-                              (vmcb_.interrupt_control & svm::interrupt_control::TaskPriority::mask) |
-                              svm::interrupt_control::Request::make(window);
-    vmcb_.tsc_offset = vmx::primary::TscOffsetting::get(controls_.primary) ? controls_.tsc_offset : 0;
-    if (vmcb_.nested_cr3 != nested_root.value) tag_ = {}; // what the TLB holds under the old tag is another root's
+    vmcb_.interrupt_control =
+        svm::interrupt_control::Masking::mask | svm::interrupt_control::IgnoreTaskPriority::mask |
+        (vmcb_.interrupt_control & svm::interrupt_control::TaskPriority::mask) |
+        svm::interrupt_control::Request::make(window);
+    vmcb_.tsc_offset =
+        vmx::primary::TscOffsetting::get(controls_.primary) ? controls_.tsc_offset : 0;
+    if (vmcb_.nested_cr3 != nested_root.value)
+        tag_ = {}; // what the TLB holds under the old tag is another root's
     bool const flush = tags.renew(tag_, support_->asids);
     vmcb_.asid = tag_.asid;
     vmcb_.tlb_control = static_cast<u32>(flush ? svm::tlb_flush_all : svm::tlb_keep);
@@ -117,9 +130,12 @@ bool Vcpu::prepare(PhysAddr nested_root, GuestTags& tags) {
     vmcb_.nested_cr3 = nested_root.value;
     vmcb_.clean = 0;
     // CPL is the stack segment's DPL, as on VMX; real and virtual-8086 mode have their own.
-    if (!cr0::ProtectedMode::get(vmcb_.cr0)) vmcb_.cpl = 0;
-    else if (vmcb_.rflags & vmcs_field::rflags_virtual_8086) vmcb_.cpl = 3;
-    else vmcb_.cpl = static_cast<u8>(svm::attributes::Dpl::get(vmcb_.ss.attributes));
+    if (!cr0::ProtectedMode::get(vmcb_.cr0))
+        vmcb_.cpl = 0;
+    else if (vmcb_.rflags & vmcs_field::rflags_virtual_8086)
+        vmcb_.cpl = 3;
+    else
+        vmcb_.cpl = static_cast<u8>(svm::attributes::Dpl::get(vmcb_.ss.attributes));
 
     injected_ = vmx::interruption::Valid::get(controls_.entry_interruption)
                     ? to_svm_event(controls_.entry_interruption, controls_.entry_error_code)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From an SVM exit to the words of VMX. APM vol. 2, chapter 15 and appendix C; SDM vol. 3, chapter 28 and appendix C.
+// From an SVM exit to the words of VMX. APM vol. 2, chapter 15 and appendix C; SDM vol. 3, chapter
+// 28 and appendix C.
 #include "kernel/device/vcpu.hpp"
 #include "kernel/device/vmcs_field.hpp"
 
@@ -8,11 +9,13 @@ namespace {
 using namespace svm;
 using vmx::ExitReason;
 
-constexpr u64 debug_vector = 1, breakpoint_vector = 3, overflow_vector = 4, invalid_opcode_vector = 6;
+constexpr u64 debug_vector = 1, breakpoint_vector = 3, overflow_vector = 4,
+              invalid_opcode_vector = 6;
 constexpr unsigned xsave_header = 512; // of the XSAVE image: which components it holds
 constexpr u64 page_fault_vector = 14, x87_vector = 16, alignment_vector = 17;
 
-// Exits whose reason and length say it all. A length of 0: prefixes and operands decide, only the processor can tell.
+// Exits whose reason and length say it all. A length of 0: prefixes and operands decide, only the
+// processor can tell.
 struct PlainExit {
     u64 code;
     ExitReason reason;
@@ -36,7 +39,9 @@ constexpr PlainExit plain_exits[] = {
 };
 
 constexpr VmExit make(ExitReason reason, u64 qualification = 0, u64 length = 0) {
-    return {.reason = static_cast<u64>(reason), .qualification = qualification, .instruction_length = length};
+    return {.reason = static_cast<u64>(reason),
+            .qualification = qualification,
+            .instruction_length = length};
 }
 
 VmExit io_exit(Vmcb const& vmcb, abi::VcpuRegisters const& registers) {
@@ -55,10 +60,13 @@ VmExit io_exit(Vmcb const& vmcb, abi::VcpuRegisters const& registers) {
     u64 const width = io_info::AddressSize::get(info) >> 1; // 16, 32, 64 bit: 0, 1, 2
     u64 const mask = width == 0 ? 0xffff : width == 1 ? 0xffffffff : ~u64{0};
     bool const in = io_info::In::get(info) != 0;
-    constexpr Segment Vmcb::* segments[] = {&Vmcb::es, &Vmcb::cs, &Vmcb::ss, &Vmcb::ds, &Vmcb::fs, &Vmcb::gs};
+    constexpr Segment Vmcb::* segments[] = {&Vmcb::es, &Vmcb::cs, &Vmcb::ss,
+                                            &Vmcb::ds, &Vmcb::fs, &Vmcb::gs};
     u64 const number = in ? 0 : io_info::Segment::get(info) % 6;
-    exit.guest_linear = (vmcb.*segments[number]).base + ((in ? registers.rdi : registers.rsi) & mask);
-    exit.instruction_info = vmx::string_io_info::AddressSize::make(width) | vmx::string_io_info::Segment::make(number);
+    exit.guest_linear =
+        (vmcb.*segments[number]).base + ((in ? registers.rdi : registers.rsi) & mask);
+    exit.instruction_info =
+        vmx::string_io_info::AddressSize::make(width) | vmx::string_io_info::Segment::make(number);
     return exit;
 }
 
@@ -68,12 +76,13 @@ VmExit nested_fault_exit(Vmcb const& vmcb) {
     bool const write = nested_fault::Write::get(info) != 0;
     bool const fetch = nested_fault::Fetch::get(info) != 0;
     bool const present = nested_fault::Present::get(info) != 0;
-    VmExit exit = make(ExitReason::ept_violation,
-                       ept_qualification::Read::make(!write && !fetch) | ept_qualification::Write::make(write) |
-                           ept_qualification::Fetch::make(fetch) | ept_qualification::Readable::make(present) |
-                           ept_qualification::Writable::make(present && !write) |
-                           ept_qualification::Executable::make(present && !fetch) |
-                           ept_qualification::FinalAddress::make(nested_fault::FinalAddress::get(info)));
+    VmExit exit = make(
+        ExitReason::ept_violation,
+        ept_qualification::Read::make(!write && !fetch) | ept_qualification::Write::make(write) |
+            ept_qualification::Fetch::make(fetch) | ept_qualification::Readable::make(present) |
+            ept_qualification::Writable::make(present && !write) |
+            ept_qualification::Executable::make(present && !fetch) |
+            ept_qualification::FinalAddress::make(nested_fault::FinalAddress::get(info)));
     exit.guest_physical = vmcb.exit_info2;
     return exit;
 }
@@ -82,10 +91,12 @@ VmExit nested_fault_exit(Vmcb const& vmcb) {
 VmExit move_exit(Vmcb const& vmcb) {
     u64 const number = vmcb.exit_code & 0xf;
     bool const write = vmcb.exit_code & 0x10;
-    u64 const gpr = move_info::IsMove::get(vmcb.exit_info1) ? move_info::Register::get(vmcb.exit_info1) : 0;
+    u64 const gpr =
+        move_info::IsMove::get(vmcb.exit_info1) ? move_info::Register::get(vmcb.exit_info1) : 0;
     if (vmcb.exit_code < exit_code::read_dr0) {
         using namespace vmx::control_register_qualification;
-        return make(ExitReason::control_register, Number::make(number) | Access::make(!write) | Register::make(gpr));
+        return make(ExitReason::control_register,
+                    Number::make(number) | Access::make(!write) | Register::make(gpr));
     }
     using namespace vmx::debug_register_qualification;
     u64 const debug_gpr = move_info::Register::get(vmcb.exit_info1);
@@ -96,26 +107,82 @@ VmExit move_exit(Vmcb const& vmcb) {
 // Which of SGDT SIDT LGDT LIDT, or SLDT STR LLDT LTR.
 VmExit descriptor_table_exit(u64 code) {
     bool const write = code >= exit_code::idtr_write;
-    bool const global = code == exit_code::idtr_read || code == exit_code::gdtr_read || code == exit_code::idtr_write ||
-                        code == exit_code::gdtr_write;
-    bool const second = code == exit_code::idtr_read || code == exit_code::idtr_write || code == exit_code::tr_read ||
-                        code == exit_code::tr_write;
+    bool const global = code == exit_code::idtr_read || code == exit_code::gdtr_read ||
+                        code == exit_code::idtr_write || code == exit_code::gdtr_write;
+    bool const second = code == exit_code::idtr_read || code == exit_code::idtr_write ||
+                        code == exit_code::tr_read || code == exit_code::tr_write;
     VmExit exit = make(global ? ExitReason::gdtr_idtr : ExitReason::ldtr_tr);
     exit.instruction_info = vmx::DescriptorTableIdentity::make(write * 2u + second);
     return exit;
 }
 
+// A processor that waits for an interrupt controller of old to acknowledge an x87 error: the error.
+VmExit x87_error_exit() {
+    VmExit exit = make(ExitReason::exception);
+    exit.interruption_info = vmx::interruption::Valid::mask |
+                             vmx::interruption::Vector::make(x87_vector) |
+                             vmx::interruption::Type::make(vmx::interruption::type_exception);
+    return exit;
+}
+
+VmExit plain_exit(u64 code) {
+    for (PlainExit const& plain : plain_exits)
+        if (plain.code == code) return make(plain.reason, 0, plain.length);
+    return VmExit::failed_entry(); // nothing that was asked for
+}
+
+constexpr bool is_descriptor_table(u64 code) {
+    return code >= exit_code::idtr_read && code <= exit_code::tr_write;
+}
+constexpr bool is_svm_instruction(u64 code) { // but VMMCALL
+    return code == exit_code::vmrun || (code >= exit_code::vmload && code <= exit_code::skinit) ||
+           code == exit_code::invlpga || code == exit_code::rdpru;
+}
+
+VmExit translate_reason(Vmcb const& vmcb, abi::VcpuRegisters const& registers,
+                        GuestSupport const& support) {
+    u64 const code = vmcb.exit_code;
+    if (code < exit_code::exception0) return move_exit(vmcb);
+    if (is_descriptor_table(code)) return descriptor_table_exit(code);
+    switch (code) {
+    case exit_code::io: return io_exit(vmcb, registers);
+    case exit_code::msr: {
+        bool const write = vmcb.exit_info1 & 1;
+        return make(write ? ExitReason::wrmsr : ExitReason::rdmsr, 0, 2);
+    }
+    case exit_code::rdtscp: return make(ExitReason::rdtscp, 0, 3);
+    case exit_code::invlpg:
+        return make(ExitReason::invlpg, support.decode_assists ? vmcb.exit_info1 : 0);
+    case exit_code::nested_page_fault: return nested_fault_exit(vmcb);
+    case exit_code::ferr_freeze: return x87_error_exit();
+    }
+    return plain_exit(code);
+}
+
+VmExit translate(Vmcb const& vmcb, abi::VcpuRegisters const& registers,
+                 GuestSupport const& support) {
+    VmExit exit = translate_reason(vmcb, registers, support);
+    u64 const code = vmcb.exit_code;
+    bool const instruction = exit.instruction_length != 0 || code < exit_code::exception0 ||
+                             code == exit_code::invlpg || is_descriptor_table(code);
+    if (instruction && support.next_rip && vmcb.next_rip > vmcb.rip)
+        exit.instruction_length = vmcb.next_rip - vmcb.rip;
+    return exit;
+}
+
 } // namespace
 
-// The event that the processor was delivering when the exit came. INT n, INT3 and INTO are simply executed again: the saved
-// instruction pointer is still theirs, unless it was the monitor who injected the event.
+// The event that the processor was delivering when the exit came. INT n, INT3 and INTO are simply
+// executed again: the saved instruction pointer is still theirs, unless it was the monitor who
+// injected the event.
 void Vcpu::take_back_interrupted_event() {
     u64 const event = vmcb_.exit_interrupt_info;
     controls_.entry_interruption &= ~vmx::interruption::Valid::mask;
     if (!event::Valid::get(event)) return;
     u64 const vector = event::Vector::get(event), type = event::Type::get(event);
     bool const software = type == event::type_software_interrupt ||
-                          (type == event::type_exception && (vector == breakpoint_vector || vector == overflow_vector));
+                          (type == event::type_exception &&
+                           (vector == breakpoint_vector || vector == overflow_vector));
     if (software && event != injected_) return;
 
     u64 const info = vmx::interruption::Valid::mask | vmx::interruption::Vector::make(vector) |
@@ -131,7 +198,8 @@ bool Vcpu::set_xcr0() {
     abi::VcpuRegisters const& r = frame_.registers;
     u64 const value = r.rdx << 32 | static_cast<u32>(r.rax);
     bool const known = (value & ~support_->xcr0_bits) == 0 && (value & xcr0_x87);
-    if (static_cast<u32>(r.rcx) != 0 || !known || ((value & xcr0_avx) && !(value & xcr0_sse))) return false;
+    if (static_cast<u32>(r.rcx) != 0 || !known || ((value & xcr0_avx) && !(value & xcr0_sse)))
+        return false;
     // The image that FXSAVE wrote holds x87 and SSE state; XRSTOR must take it from there.
     if (frame_.xcr0 == xcr0_x87) frame_.fpu[xsave_header] = std::byte{xcr0_x87 | xcr0_sse};
     frame_.xcr0 = value;
@@ -141,21 +209,24 @@ bool Vcpu::set_xcr0() {
 }
 
 AfterExit Vcpu::raise_invalid_opcode() {
-    controls_.entry_interruption = vmx::interruption::Valid::mask |
-                                   vmx::interruption::Type::make(vmx::interruption::type_exception) |
-                                   vmx::interruption::Vector::make(invalid_opcode_vector);
+    controls_.entry_interruption =
+        vmx::interruption::Valid::mask |
+        vmx::interruption::Type::make(vmx::interruption::type_exception) |
+        vmx::interruption::Vector::make(invalid_opcode_vector);
     return AfterExit::resume;
 }
 
 AfterExit Vcpu::record_exception(u64 vector) {
     using namespace vmx::interruption;
     bool const asked = controls_.exception_bitmap >> vector & 1;
-    bool const error_code = vector == 8 || (vector >= 10 && vector <= 14) || vector == alignment_vector;
+    bool const error_code =
+        vector == 8 || (vector >= 10 && vector <= 14) || vector == alignment_vector;
     bool const software = vector == breakpoint_vector || vector == overflow_vector;
     u64 const info = Valid::mask | Vector::make(vector) | HasErrorCode::make(error_code) |
                      Type::make(software ? type_software_exception : type_exception);
     if (!asked) {
-        // Intercepted for the host's sake: the guest gets it after all, an interrupt that was being delivered first.
+        // Intercepted for the host's sake: the guest gets it after all, an interrupt that was being
+        // delivered first.
         u64 const delivered = Type::get(exit_.vectoring_info);
         bool const interrupt = Valid::get(exit_.vectoring_info) && delivered != type_exception;
         if (!interrupt) {
@@ -173,9 +244,9 @@ AfterExit Vcpu::record_exception(u64 vector) {
 }
 
 AfterExit Vcpu::record_exit(GuestTags& tags) {
-    u64 const code = static_cast<u32>(vmcb_.exit_code) == static_cast<u32>(exit_code::invalid) ? exit_code::invalid
-                                                                                               : vmcb_.exit_code;
-    if (code == exit_code::invalid) {
+    // QEMU writes 32 bits of the code only.
+    u64 const code = vmcb_.exit_code;
+    if (static_cast<u32>(code) == static_cast<u32>(exit_code::invalid)) {
         reset(); // what the processor stored may be the host's
         fail_entry();
         return AfterExit::tell_monitor;
@@ -188,38 +259,19 @@ AfterExit Vcpu::record_exit(GuestTags& tags) {
     vmcb_.ss.attributes = static_cast<u16>(attributes::Dpl::set(vmcb_.ss.attributes, vmcb_.cpl));
     take_back_interrupted_event();
 
-    u64 const vectoring_info = exit_.vectoring_info, vectoring_error_code = exit_.vectoring_error_code;
-    if (code >= exit_code::exception0 && code < exit_code::interrupt) return record_exception(code - exit_code::exception0);
+    if (code >= exit_code::exception0 && code < exit_code::interrupt)
+        return record_exception(code - exit_code::exception0);
     if (code == exit_code::interrupt) return AfterExit::host_interrupt;
-    if (code == exit_code::nmi || code == exit_code::smi || code == exit_code::init) return AfterExit::resume;
-    bool const svm_instruction = code == exit_code::vmrun || (code >= exit_code::vmload && code <= exit_code::skinit) ||
-                                 code == exit_code::invlpga || code == exit_code::rdpru;
-    if (svm_instruction) return raise_invalid_opcode();
+    if (code == exit_code::nmi || code == exit_code::smi || code == exit_code::init)
+        return AfterExit::resume;
+    bool const rdtscp_enabled = vmx::secondary::Rdtscp::get(controls_.secondary) != 0;
+    if (is_svm_instruction(code) || (code == exit_code::rdtscp && !rdtscp_enabled))
+        return raise_invalid_opcode();
     if (code == exit_code::xsetbv && set_xcr0()) return AfterExit::resume;
-    if (code == exit_code::rdtscp && !vmx::secondary::Rdtscp::get(controls_.secondary)) return raise_invalid_opcode();
 
-    if (code < exit_code::exception0) exit_ = move_exit(vmcb_);
-    else if (code >= exit_code::idtr_read && code <= exit_code::tr_write) exit_ = descriptor_table_exit(code);
-    else if (code == exit_code::io) exit_ = io_exit(vmcb_, frame_.registers);
-    else if (code == exit_code::msr) exit_ = make(vmcb_.exit_info1 & 1 ? ExitReason::wrmsr : ExitReason::rdmsr, 0, 2);
-    else if (code == exit_code::rdtscp) exit_ = make(ExitReason::rdtscp, 0, 3);
-    else if (code == exit_code::invlpg)
-        exit_ = make(ExitReason::invlpg, support_->decode_assists ? vmcb_.exit_info1 : 0);
-    else if (code == exit_code::nested_page_fault) exit_ = nested_fault_exit(vmcb_);
-    else if (code == exit_code::ferr_freeze) {
-        exit_ = make(ExitReason::exception);
-        exit_.interruption_info = vmx::interruption::Valid::mask | vmx::interruption::Vector::make(x87_vector) |
-                                  vmx::interruption::Type::make(vmx::interruption::type_exception);
-    } else {
-        exit_ = VmExit::failed_entry();
-        for (PlainExit const& plain : plain_exits)
-            if (plain.code == code) exit_ = make(plain.reason, 0, plain.length);
-    }
-    exit_.vectoring_info = vectoring_info;
-    exit_.vectoring_error_code = vectoring_error_code;
-    bool const instruction = exit_.instruction_length != 0 || code < exit_code::exception0 || code == exit_code::invlpg ||
-                             (code >= exit_code::idtr_read && code <= exit_code::tr_write);
-    if (instruction && support_->next_rip && vmcb_.next_rip > vmcb_.rip)
-        exit_.instruction_length = vmcb_.next_rip - vmcb_.rip;
+    VmExit exit = translate(vmcb_, frame_.registers, *support_);
+    exit.vectoring_info = exit_.vectoring_info;
+    exit.vectoring_error_code = exit_.vectoring_error_code;
+    exit_ = exit;
     return AfterExit::tell_monitor;
 }

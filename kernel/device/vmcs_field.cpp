@@ -100,11 +100,14 @@ template <class Row, std::size_t size> Row const* find(Row const (&table)[size],
 constexpr bool is(u64 field, Field name) { return field == static_cast<u64>(name); }
 
 std::optional<u64> read_segment(svm::Vmcb const& vmcb, u64 field) {
-    if (auto const i = index_in_row(field, Field::guest_es_selector, selectors)) return (vmcb.*segments[*i]).selector;
-    if (auto const i = index_in_row(field, Field::guest_es_limit, std::size(segments))) return (vmcb.*segments[*i]).limit;
+    if (auto const i = index_in_row(field, Field::guest_es_selector, selectors))
+        return (vmcb.*segments[*i]).selector;
+    if (auto const i = index_in_row(field, Field::guest_es_limit, std::size(segments)))
+        return (vmcb.*segments[*i]).limit;
     if (auto const i = index_in_row(field, Field::guest_es_access_rights, selectors))
         return to_access_rights((vmcb.*segments[*i]).attributes);
-    if (auto const i = index_in_row(field, Field::guest_es_base, std::size(segments))) return (vmcb.*segments[*i]).base;
+    if (auto const i = index_in_row(field, Field::guest_es_base, std::size(segments)))
+        return (vmcb.*segments[*i]).base;
     return {};
 }
 
@@ -156,8 +159,9 @@ std::optional<u64> Vcpu::write(u64 field, u64 value) {
         vmcb_.efer = efer::LongModeActive::set(vmcb_.efer, vmx::EntryLongMode::get(value));
     else if (is(field, Field::guest_interruptibility))
         vmcb_.interrupt_shadow =
-            (value & (vmx::interruptibility::Sti::mask | vmx::interruptibility::MovSs::mask)) ? svm::InterruptShadow::mask
-                                                                                              : 0;
+            (value & (vmx::interruptibility::Sti::mask | vmx::interruptibility::MovSs::mask))
+                ? svm::InterruptShadow::mask
+                : 0;
     else
         write_segment(vmcb_, field, value);
     return read(field);
@@ -175,7 +179,8 @@ std::optional<u64> Vcpu::read_msr(u64 msr) const {
     case vmx::msr_lstar: return vmcb_.lstar;
     case vmx::msr_cstar: return vmcb_.cstar;
     case vmx::msr_fmask: return vmcb_.sfmask;
-    case vmx::msr_vmx_misc: return u64{1} << 5; // entry controls follow EFER.LMA; no activity state but active
+    case vmx::msr_vmx_misc:
+        return u64{1} << 5; // entry controls follow EFER.LMA; no activity state but active
     }
     return {};
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which VMCS fields a monitor may read and write (ABI 7.12), where each lives on SVM, and which of its bits are fixed.
+// Which VMCS fields a monitor may read and write (ABI 7.12), where each lives on SVM, and which of
+// its bits are fixed.
 #pragma once
 
 #include <optional>
@@ -9,21 +10,26 @@
 
 namespace vmcs_field {
 
-// Controls: bits that a monitor may change, and bits that are always 1 (SDM appendix A.3; what SVM has no counterpart for is fixed).
-inline constexpr u64 primary_forced = 0x04006172 | vmx::primary::Mwait::mask | vmx::primary::Rdpmc::mask |
-                                      vmx::primary::IoBitmaps::mask | vmx::primary::MsrBitmaps::mask |
-                                      vmx::primary::Monitor::mask | vmx::primary::Secondary::mask;
+// Controls: bits that a monitor may change, and bits that are always 1 (SDM appendix A.3; what SVM
+// has no counterpart for is fixed).
+inline constexpr u64 primary_forced = 0x04006172 | vmx::primary::Mwait::mask |
+                                      vmx::primary::Rdpmc::mask | vmx::primary::IoBitmaps::mask |
+                                      vmx::primary::MsrBitmaps::mask | vmx::primary::Monitor::mask |
+                                      vmx::primary::Secondary::mask;
 inline constexpr u64 primary_changeable =
-    vmx::primary::InterruptWindow::mask | vmx::primary::TscOffsetting::mask | vmx::primary::Hlt::mask |
-    vmx::primary::Invlpg::mask | vmx::primary::Rdtsc::mask | vmx::primary::Cr3Load::mask | vmx::primary::Cr3Store::mask |
-    vmx::primary::Cr8Load::mask | vmx::primary::Cr8Store::mask | vmx::primary::MovDr::mask | vmx::primary::Pause::mask;
-inline constexpr u64 secondary_forced = vmx::secondary::NestedPaging::mask | vmx::secondary::Vpid::mask |
-                                        vmx::secondary::Wbinvd::mask | vmx::secondary::UnrestrictedGuest::mask |
-                                        vmx::secondary::Invpcid::mask;
-inline constexpr u64 secondary_changeable = vmx::secondary::DescriptorTables::mask | vmx::secondary::Rdtscp::mask;
-inline constexpr u64 pin_controls = 0x1f;        // external interrupts and NMIs exit
-inline constexpr u64 exit_controls = 0x3f6fff;   // 64-bit host; EFER and PAT saved and loaded
-inline constexpr u64 entry_controls = 0xd1ff;    // EFER and PAT loaded; vmx::EntryLongMode beside these
+    vmx::primary::InterruptWindow::mask | vmx::primary::TscOffsetting::mask |
+    vmx::primary::Hlt::mask | vmx::primary::Invlpg::mask | vmx::primary::Rdtsc::mask |
+    vmx::primary::Cr3Load::mask | vmx::primary::Cr3Store::mask | vmx::primary::Cr8Load::mask |
+    vmx::primary::Cr8Store::mask | vmx::primary::MovDr::mask | vmx::primary::Pause::mask;
+inline constexpr u64 secondary_forced =
+    vmx::secondary::NestedPaging::mask | vmx::secondary::Vpid::mask | vmx::secondary::Wbinvd::mask |
+    vmx::secondary::UnrestrictedGuest::mask | vmx::secondary::Invpcid::mask;
+inline constexpr u64 secondary_changeable =
+    vmx::secondary::DescriptorTables::mask | vmx::secondary::Rdtscp::mask;
+inline constexpr u64 pin_controls = 0x1f;      // external interrupts and NMIs exit
+inline constexpr u64 exit_controls = 0x3f6fff; // 64-bit host; EFER and PAT saved and loaded
+inline constexpr u64 entry_controls =
+    0xd1ff; // EFER and PAT loaded; vmx::EntryLongMode beside these
 
 inline constexpr u64 cr0_changeable = 0xe005003f & ~cr0::ExtensionType::mask;
 inline constexpr u64 rflags_changeable = 0x003f7fd5;

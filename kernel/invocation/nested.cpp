@@ -64,7 +64,8 @@ template <class Table> struct UnmapTable {
     }
 };
 
-template <class Table> InvocationResult map_or_unmap(Invocation const& call, Label map, Label unmap) {
+template <class Table>
+InvocationResult map_or_unmap(Invocation const& call, Label map, Label unmap) {
     if (call.label == map) return carry_out<MapTable<Table>>(call);
     if (call.label == unmap) return carry_out<UnmapTable<Table>>(call);
     return refuse(IllegalOperation{});
@@ -80,11 +81,13 @@ struct MapFrame {
         auto frame = call.cap().get<FrameCap>();
         if (frame.mapped_in != MappedIn::nothing) return refuse(InvalidCapability{0});
         auto const root = TRY(decode_nested_root(call));
-        GuestPhys const address = GuestPhys{call.word(0) & address_bits}.align_down(abi::size_bits::small_page);
+        GuestPhys const address =
+            GuestPhys{call.word(0) & address_bits}.align_down(abi::size_bits::small_page);
         if (!address.is_aligned(frame.size_bits())) return refuse(AlignmentError{});
         if (frame.size == PageSize::huge) return refuse(InvalidCapability{0});
         u64* const entry = TRY(find_free_entry(root.table, address.value, frame.size_bits()));
-        FrameRights const rights = mask_frame_rights(frame.rights, CapRights::from_abi(call.word(1)));
+        FrameRights const rights =
+            mask_frame_rights(frame.rights, CapRights::from_abi(call.word(1)));
         frame.mapped_in = MappedIn::nested;
         frame.asid = root.asid;
         frame.address = address.value;
@@ -101,9 +104,12 @@ struct MapFrame {
 
 InvocationResult invoke_nested_table(Invocation const& call) {
     switch (call.cap().type()) {
-    case CapType::ept_pdpt: return map_or_unmap<EptPdptCap>(call, Label::ept_pdpt_map, Label::ept_pdpt_unmap);
-    case CapType::ept_pd: return map_or_unmap<EptPdCap>(call, Label::ept_pd_map, Label::ept_pd_unmap);
-    case CapType::ept_pt: return map_or_unmap<EptPtCap>(call, Label::ept_pt_map, Label::ept_pt_unmap);
+    case CapType::ept_pdpt:
+        return map_or_unmap<EptPdptCap>(call, Label::ept_pdpt_map, Label::ept_pdpt_unmap);
+    case CapType::ept_pd:
+        return map_or_unmap<EptPdCap>(call, Label::ept_pd_map, Label::ept_pd_unmap);
+    case CapType::ept_pt:
+        return map_or_unmap<EptPtCap>(call, Label::ept_pt_map, Label::ept_pt_unmap);
     default: return refuse(IllegalOperation{});
     }
 }

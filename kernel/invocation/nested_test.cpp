@@ -23,7 +23,9 @@ struct NestedTables : testing::Test {
         large = world.retype(memory, ObjectType::large_page);
     }
     void assign(CPtr new_root) {
-        EXPECT_EQ(world.invoke(abi::initial_slot::asid_pool, Label::x86_asid_pool_assign, {}, {new_root}), success);
+        EXPECT_EQ(
+            world.invoke(abi::initial_slot::asid_pool, Label::x86_asid_pool_assign, {}, {new_root}),
+            success);
     }
     Answer map(CPtr structure, u64 address) {
         CapType const type = world.cap(structure).type();
@@ -76,7 +78,8 @@ TEST_F(NestedTables, EntriesAreUserAccessible) {
     EXPECT_EQ(entry(0x5000, 12), base | 0x67);
     EXPECT_EQ(entry(0, 39) & 7, 7u);
     EXPECT_EQ(map_page(large, 0x200000, 2), success);
-    EXPECT_EQ(entry(0x200000, 21), world.get<FrameCap>(large).base.value | 0xe5) << "read-only, 2 MiB";
+    EXPECT_EQ(entry(0x200000, 21), world.get<FrameCap>(large).base.value | 0xe5)
+        << "read-only, 2 MiB";
 }
 
 TEST_F(NestedTables, AttributesAreMemoryTypes) {
@@ -88,7 +91,8 @@ TEST_F(NestedTables, AttributesAreMemoryTypes) {
         EXPECT_EQ(world.invoke(small, Label::x86_page_unmap), success);
     }
     EXPECT_EQ(map_page(large, 0x200000, 3, 1), success);
-    EXPECT_EQ(entry(0x200000, 21) & 0x1098, 0x1080u) << "the PAT bit of a large page stands elsewhere";
+    EXPECT_EQ(entry(0x200000, 21) & 0x1098, 0x1080u)
+        << "the PAT bit of a large page stands elsewhere";
 }
 
 TEST_F(NestedTables, WithoutTheRightToReadThePageIsThereForNobody) {
@@ -105,7 +109,8 @@ TEST_F(NestedTables, MappingIsChecked) {
     EXPECT_EQ(world.invoke(other, Label::ept_pdpt_map, {0}, {root}), truncated);
     EXPECT_EQ(world.invoke(other, Label::ept_pdpt_map, {0, 0}), truncated);
     EXPECT_EQ(world.invoke(other, Label::ept_pdpt_map, {0, 0}, {memory}), invalid_capability(1));
-    EXPECT_EQ(world.invoke(other, Label::ept_pdpt_map, {0, 0}, {abi::initial_slot::vspace}), invalid_capability(1));
+    EXPECT_EQ(world.invoke(other, Label::ept_pdpt_map, {0, 0}, {abi::initial_slot::vspace}),
+              invalid_capability(1));
     EXPECT_EQ(world.invoke(other, Label::ept_pd_map, {0, 0}, {root}), illegal_operation);
     EXPECT_EQ(world.invoke(root, Label::ept_pdpt_map, {0, 0}, {root}), illegal_operation);
     EXPECT_EQ(map_page(small, 0), success);
@@ -116,8 +121,11 @@ TEST_F(NestedTables, MappingIsChecked) {
     EXPECT_EQ(map_page(large, 0), delete_first) << "a page table is there";
     EXPECT_EQ(world.invoke(second, Label::x86_page_map_ept, {0, 3}, {root}), truncated);
     EXPECT_EQ(world.invoke(second, Label::x86_page_map_ept, {0, 3, 6}), truncated);
-    EXPECT_EQ(world.invoke(small, Label::x86_page_map, {0x400000, 3, 0}, {abi::initial_slot::vspace}), illegal_operation);
-    CPtr const huge = world.put(FrameCap{{u64{1} << 30}, PageSize::huge, FrameRights::read_write, false, MappedIn::nothing, {}, 0});
+    EXPECT_EQ(
+        world.invoke(small, Label::x86_page_map, {0x400000, 3, 0}, {abi::initial_slot::vspace}),
+        illegal_operation);
+    CPtr const huge = world.put(FrameCap{
+        {u64{1} << 30}, PageSize::huge, FrameRights::read_write, false, MappedIn::nothing, {}, 0});
     EXPECT_EQ(map_page(huge, u64{2} << 30), invalid_capability(0));
 }
 
@@ -199,11 +207,13 @@ TEST_F(NestedTables, AMappingThatOutlivedItsAddressSpaceIsNotLookedForInANestedR
     struct {
         ObjectType type, nested;
         Label map;
-    } const levels[] = {{ObjectType::pdpt, ObjectType::ept_pdpt, Label::x86_pdpt_map},
-                        {ObjectType::page_directory, ObjectType::ept_pd, Label::x86_page_directory_map},
-                        {ObjectType::page_table, ObjectType::ept_pt, Label::x86_page_table_map}};
+    } const levels[] = {
+        {ObjectType::pdpt, ObjectType::ept_pdpt, Label::x86_pdpt_map},
+        {ObjectType::page_directory, ObjectType::ept_pd, Label::x86_page_directory_map},
+        {ObjectType::page_table, ObjectType::ept_pt, Label::x86_page_table_map}};
     for (auto const& level : levels)
-        EXPECT_EQ(world.invoke(world.retype(memory, level.type), level.map, {address, 0}, {vspace}), success);
+        EXPECT_EQ(world.invoke(world.retype(memory, level.type), level.map, {address, 0}, {vspace}),
+                  success);
     CPtr const copied = world.copy(small);
     EXPECT_EQ(world.invoke(copied, Label::x86_page_map, {address, 3, 0}, {vspace}), success);
     world.remove(vspace);
@@ -211,7 +221,8 @@ TEST_F(NestedTables, AMappingThatOutlivedItsAddressSpaceIsNotLookedForInANestedR
     root = world.retype(memory, ObjectType::ept_pml4);
     assign(root);
     EXPECT_EQ(world.get<EptPml4Cap>(root).asid, asid);
-    for (auto const& level : levels) EXPECT_EQ(map(world.retype(memory, level.nested), address), success);
+    for (auto const& level : levels)
+        EXPECT_EQ(map(world.retype(memory, level.nested), address), success);
     EXPECT_EQ(map_page(small, address), success);
     EXPECT_EQ(world.invoke(copied, Label::x86_page_unmap), success);
     EXPECT_NE(entry(address, 12), 0u);

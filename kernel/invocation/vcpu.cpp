@@ -19,7 +19,8 @@ struct SetTcb {
     static std::expected<SetTcb, InvocationError> decode(Invocation const& call) {
         TRY(call.needs(0, 1));
         auto const thread = call.extra[0]->cap().as<TcbCap>();
-        // Also refused where the processor runs no guests: monitors learn it here, before they build anything.
+        // Also refused where the processor runs no guests: monitors learn it here, before they
+        // build anything.
         if (!thread || !machine::guest_support().present) return refuse(IllegalOperation{});
         return SetTcb{vcpu_of(call), *thread->object};
     }
@@ -35,8 +36,9 @@ struct ReadField {
     u64 value;
     static std::expected<ReadField, InvocationError> decode(Invocation const& call) {
         if (call.length < 1) return refuse(IllegalOperation{});
-        auto const value = call.label == Label::vcpu_read_vmcs ? vcpu_of(call).read(call.word(0))
-                                                               : vcpu_of(call).read_msr(call.word(0));
+        auto const value = call.label == Label::vcpu_read_vmcs
+                               ? vcpu_of(call).read(call.word(0))
+                               : vcpu_of(call).read_msr(call.word(0));
         if (!value) return refuse(IllegalOperation{});
         return ReadField{*value};
     }
@@ -51,7 +53,8 @@ struct WriteField {
         if (call.length < 2) return refuse(IllegalOperation{});
         bool const msr = call.label == Label::vcpu_write_msr;
         u64 const field = call.word(0);
-        if (!(msr ? Vcpu::may_write_msr(field) : vcpu_of(call).may_write(field))) return refuse(IllegalOperation{});
+        if (!(msr ? Vcpu::may_write_msr(field) : vcpu_of(call).may_write(field)))
+            return refuse(IllegalOperation{});
         return WriteField{vcpu_of(call), msr, field, call.word(1)};
     }
     Performed perform(Kernel&) const {
@@ -69,14 +72,16 @@ struct EnablePorts {
         auto ports = call.extra[0]->cap().as<IoPortCap>();
         if (!ports) return refuse(IllegalOperation{});
         u64 const first = call.word(0), last = call.word(1);
-        if (first < ports->first || last > ports->last || first > last) return refuse(InvalidArgument{0});
+        if (first < ports->first || last > ports->last || first > last)
+            return refuse(InvalidArgument{0});
         unsigned const number = call.kernel.vcpus.number_for(vcpu_of(call));
         if (!number) return refuse(DeleteFirst{});
         // One capability opens ports of one guest: copies can be made for others.
         if (ports->vcpu && ports->vcpu != number && call.kernel.vcpus.find(ports->vcpu))
             return refuse(IllegalOperation{});
         ports->vcpu = static_cast<u16>(number);
-        return EnablePorts{vcpu_of(call), *call.extra[0], *ports, static_cast<u16>(first), static_cast<u16>(last)};
+        return EnablePorts{vcpu_of(call), *call.extra[0], *ports, static_cast<u16>(first),
+                           static_cast<u16>(last)};
     }
     Performed perform(Kernel& kernel) const {
         kernel.vcpus.assign(vcpu, ports.vcpu);
@@ -91,7 +96,8 @@ struct DisablePorts {
     u16 first, last;
     static std::expected<DisablePorts, InvocationError> decode(Invocation const& call) {
         TRY(call.needs(2, 0));
-        return DisablePorts{vcpu_of(call), static_cast<u16>(call.word(0)), static_cast<u16>(call.word(1))};
+        return DisablePorts{vcpu_of(call), static_cast<u16>(call.word(0)),
+                            static_cast<u16>(call.word(1))};
     }
     Performed perform(Kernel&) const {
         vcpu.disable_ports(first, last);
@@ -108,7 +114,8 @@ struct WriteRegisters {
         u64 w[count];
         for (unsigned i = 0; i < count; ++i) w[i] = call.word(i);
         return WriteRegisters{vcpu_of(call),
-                              {w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8], w[9], w[10], w[11], w[12], w[13], w[14]}};
+                              {w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8], w[9], w[10],
+                               w[11], w[12], w[13], w[14]}};
     }
     Performed perform(Kernel&) const {
         vcpu.registers() = registers;

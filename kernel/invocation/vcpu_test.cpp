@@ -24,7 +24,9 @@ struct VcpuInvocation : testing::Test {
         memory = world.untyped(20);
         vcpu = world.retype(memory, ObjectType::vcpu);
         root = world.retype(memory, ObjectType::ept_pml4);
-        EXPECT_EQ(world.invoke(abi::initial_slot::asid_pool, Label::x86_asid_pool_assign, {}, {root}), success);
+        EXPECT_EQ(
+            world.invoke(abi::initial_slot::asid_pool, Label::x86_asid_pool_assign, {}, {root}),
+            success);
     }
     void bind(CPtr tcb) {
         EXPECT_EQ(world.invoke(vcpu, Label::vcpu_set_tcb, {}, {tcb}), success);
@@ -50,19 +52,24 @@ TEST(VcpuWithoutSvm, ItsTypesAreNotKnown) {
     TestKernel world;
     CPtr const memory = world.untyped(20);
     for (u64 type = 0x1000; type <= 0x1004; ++type)
-        EXPECT_EQ(world.try_retype(memory, static_cast<ObjectType>(type), 0, world.next_slot()), invalid_argument(0));
+        EXPECT_EQ(world.try_retype(memory, static_cast<ObjectType>(type), 0, world.next_slot()),
+                  invalid_argument(0));
 }
 
 TEST_F(VcpuInvocation, OtherTypesBesideItAreNotKnown) {
-    EXPECT_EQ(world.try_retype(memory, static_cast<ObjectType>(0x1005), 0, world.next_slot()), invalid_argument(0));
-    EXPECT_EQ(world.try_retype(memory, static_cast<ObjectType>(0xfff), 0, world.next_slot()), invalid_argument(0));
+    EXPECT_EQ(world.try_retype(memory, static_cast<ObjectType>(0x1005), 0, world.next_slot()),
+              invalid_argument(0));
+    EXPECT_EQ(world.try_retype(memory, static_cast<ObjectType>(0xfff), 0, world.next_slot()),
+              invalid_argument(0));
 }
 
 TEST_F(VcpuInvocation, ReadsAndWritesFields) {
     EXPECT_EQ(world.invoke(vcpu, Label::vcpu_read_vmcs, {rip_field}), returned({0xfff0}));
     EXPECT_EQ(world.invoke(vcpu, Label::vcpu_write_vmcs, {rip_field, 0x1234}), returned({0x1234}));
     EXPECT_EQ(world.invoke(vcpu, Label::vcpu_read_vmcs, {rip_field}), returned({0x1234}));
-    EXPECT_EQ(world.invoke(vcpu, Label::vcpu_write_vmcs, {static_cast<u64>(vmx::Field::guest_rflags), 0}), returned({2}));
+    EXPECT_EQ(
+        world.invoke(vcpu, Label::vcpu_write_vmcs, {static_cast<u64>(vmx::Field::guest_rflags), 0}),
+        returned({2}));
     EXPECT_EQ(world.invoke(vcpu, Label::vcpu_read_vmcs), illegal_operation);
     EXPECT_EQ(world.invoke(vcpu, Label::vcpu_read_vmcs, {0x6c16}), illegal_operation);
     EXPECT_EQ(world.invoke(vcpu, Label::vcpu_write_vmcs, {rip_field}), illegal_operation);
@@ -108,8 +115,10 @@ TEST_F(VcpuInvocation, BindingReplacesOldOnes) {
 TEST_F(VcpuInvocation, EptRootMustBeOneWithAnAsid) {
     CPtr const fresh = world.retype(memory, ObjectType::ept_pml4);
     EXPECT_EQ(world.invoke(abi::initial_slot::tcb, Label::tcb_set_ept_root), truncated);
-    EXPECT_EQ(world.invoke(abi::initial_slot::tcb, Label::tcb_set_ept_root, {}, {memory}), illegal_operation);
-    EXPECT_EQ(world.invoke(abi::initial_slot::tcb, Label::tcb_set_ept_root, {}, {fresh}), illegal_operation);
+    EXPECT_EQ(world.invoke(abi::initial_slot::tcb, Label::tcb_set_ept_root, {}, {memory}),
+              illegal_operation);
+    EXPECT_EQ(world.invoke(abi::initial_slot::tcb, Label::tcb_set_ept_root, {}, {fresh}),
+              illegal_operation);
     bind_root();
     bind_root(); // a second time replaces it
     EXPECT_TRUE(world.root().tcb().cap(Tcb::ept_root).is<EptPml4Cap>());
@@ -126,11 +135,16 @@ TEST_F(VcpuInvocation, PortsOpenWithinACapabilityAndCloseWithIt) {
     };
     EXPECT_EQ(world.invoke(vcpu, Label::vcpu_enable_io_port, {0x60}, {ports}), truncated);
     EXPECT_EQ(world.invoke(vcpu, Label::vcpu_enable_io_port, {0x60, 0x6f}), truncated);
-    EXPECT_EQ(world.invoke(vcpu, Label::vcpu_enable_io_port, {0x60, 0x6f}, {memory}), illegal_operation);
-    EXPECT_EQ(world.invoke(vcpu, Label::vcpu_enable_io_port, {0x5f, 0x6f}, {ports}), invalid_argument(0));
-    EXPECT_EQ(world.invoke(vcpu, Label::vcpu_enable_io_port, {0x60, 0x70}, {ports}), invalid_argument(0));
-    EXPECT_EQ(world.invoke(vcpu, Label::vcpu_enable_io_port, {0x10060, 0x10060}, {ports}), invalid_argument(0));
-    EXPECT_EQ(world.invoke(vcpu, Label::vcpu_enable_io_port, {0x64, 0x60}, {ports}), invalid_argument(0));
+    EXPECT_EQ(world.invoke(vcpu, Label::vcpu_enable_io_port, {0x60, 0x6f}, {memory}),
+              illegal_operation);
+    EXPECT_EQ(world.invoke(vcpu, Label::vcpu_enable_io_port, {0x5f, 0x6f}, {ports}),
+              invalid_argument(0));
+    EXPECT_EQ(world.invoke(vcpu, Label::vcpu_enable_io_port, {0x60, 0x70}, {ports}),
+              invalid_argument(0));
+    EXPECT_EQ(world.invoke(vcpu, Label::vcpu_enable_io_port, {0x10060, 0x10060}, {ports}),
+              invalid_argument(0));
+    EXPECT_EQ(world.invoke(vcpu, Label::vcpu_enable_io_port, {0x64, 0x60}, {ports}),
+              invalid_argument(0));
     EXPECT_EQ(world.invoke(vcpu, Label::vcpu_enable_io_port, {0x60, 0x64}, {ports}), success);
     EXPECT_TRUE(open(0x60) && open(0x64) && !open(0x5f) && !open(0x65));
     EXPECT_EQ(world.invoke(vcpu, Label::vcpu_disable_io_port, {0x60}), truncated);
@@ -139,7 +153,8 @@ TEST_F(VcpuInvocation, PortsOpenWithinACapabilityAndCloseWithIt) {
 
     // One capability, one guest; a copy serves another.
     CPtr const second = world.retype(memory, ObjectType::vcpu);
-    EXPECT_EQ(world.invoke(second, Label::vcpu_enable_io_port, {0x60, 0x60}, {ports}), illegal_operation);
+    EXPECT_EQ(world.invoke(second, Label::vcpu_enable_io_port, {0x60, 0x60}, {ports}),
+              illegal_operation);
     CPtr const copied = world.copy(ports);
     EXPECT_EQ(world.invoke(second, Label::vcpu_enable_io_port, {0x60, 0x60}, {copied}), success);
     world.remove(copied);
@@ -171,7 +186,8 @@ TEST_F(VcpuInvocation, VmEnterReturnsAnExitsWords) {
     EXPECT_TRUE(enter());
     EXPECT_EQ(world.root().state(), ThreadState::running_vm);
     EXPECT_EQ(object().vmcb().rip, 0x1000u);
-    EXPECT_EQ(object().vmcb().nested_cr3, machine::physical(world.get<EptPml4Cap>(root).table).value);
+    EXPECT_EQ(object().vmcb().nested_cr3,
+              machine::physical(world.get<EptPml4Cap>(root).table).value);
     object().vmcb().rax = 77;
     stop(svm::exit_code::cpuid);
     Tcb& tcb = world.root().tcb();
@@ -216,10 +232,12 @@ TEST_F(VcpuInvocation, TheEndOfATimeSliceLetsOthersRun) {
     bind_root();
     EXPECT_TRUE(enter());
     object().vmcb().exit_code = svm::exit_code::interrupt;
-    for (unsigned i = 0; i < abi::time_slice_ticks && world.cpu.current == &world.root().tcb(); ++i) world.tick();
+    for (unsigned i = 0; i < abi::time_slice_ticks && world.cpu.current == &world.root().tcb(); ++i)
+        world.tick();
     EXPECT_EQ(world.cpu.current, &other.tcb());
     EXPECT_EQ(world.root().state(), ThreadState::running_vm);
-    for (unsigned i = 0; i < abi::time_slice_ticks && world.cpu.current == &other.tcb(); ++i) world.tick();
+    for (unsigned i = 0; i < abi::time_slice_ticks && world.cpu.current == &other.tcb(); ++i)
+        world.tick();
     EXPECT_EQ(world.cpu.current, &world.root().tcb());
 }
 
@@ -227,7 +245,9 @@ TEST_F(VcpuInvocation, AnActiveNotificationReturnsAtOnce) {
     bind_root();
     CPtr const notification = world.notification();
     CPtr const badged = world.mint(notification, 5);
-    EXPECT_EQ(world.invoke(abi::initial_slot::tcb, Label::tcb_bind_notification, {}, {notification}), success);
+    EXPECT_EQ(
+        world.invoke(abi::initial_slot::tcb, Label::tcb_bind_notification, {}, {notification}),
+        success);
     world.root().send(badged);
     EXPECT_TRUE(enter(world.root(), 0x2000, 0x80, 0));
     EXPECT_EQ(world.root().state(), ThreadState::running);
@@ -240,7 +260,9 @@ TEST_F(VcpuInvocation, ASignalEndsARun) {
     bind_root();
     CPtr const notification = world.notification();
     CPtr const badged = world.mint(notification, 6);
-    EXPECT_EQ(world.invoke(abi::initial_slot::tcb, Label::tcb_bind_notification, {}, {notification}), success);
+    EXPECT_EQ(
+        world.invoke(abi::initial_slot::tcb, Label::tcb_bind_notification, {}, {notification}),
+        success);
     Thread& other = world.thread(255);
     EXPECT_TRUE(enter());
     object().vmcb().exit_code = svm::exit_code::interrupt;
@@ -263,7 +285,8 @@ TEST_F(VcpuInvocation, SuspendingTheThreadReturnsFromVmEnter) {
     EXPECT_EQ(info(guest), abi::vm_entry_notification);
     EXPECT_EQ(guest.badge(), 0u);
     EXPECT_EQ(guest.tcb().message_register(0), 0x1004u);
-    EXPECT_EQ(guest.tcb().registers().rip, guest.tcb().context.next_ip) << "it continues behind the system call";
+    EXPECT_EQ(guest.tcb().registers().rip, guest.tcb().context.next_ip)
+        << "it continues behind the system call";
 }
 
 TEST_F(VcpuInvocation, DeletingTheVcpuReturnsFromVmEnter) {

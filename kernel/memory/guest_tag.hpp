@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hardware address space identifiers of guests. Translations of a guest stay in the TLB under its tag when it stops; a tag is
-// never given to another guest before the whole TLB was flushed. Where second-stage mappings go away, every guest takes a new tag,
-// which leaves the old translations without anybody who could use them.
+// Hardware address space identifiers of guests. Translations of a guest stay in the TLB under its
+// tag when it stops; a tag is never given to another guest before the whole TLB was flushed. Where
+// second-stage mappings go away, every guest takes a new tag, which leaves the old translations
+// without anybody who could use them.
 #pragma once
 
 #include "base/types.hpp"
@@ -14,8 +15,8 @@ struct GuestTag {
 
 class GuestTags {
 public:
-    // Before an entry: gives the guest a tag if it has none that counts. True: the TLB must be flushed at this entry.
-    // asids: how many the processor knows, at least 2.
+    // Before an entry: gives the guest a tag if it has none that counts. True: the TLB must be
+    // flushed at this entry. asids: how many the processor knows, at least 2.
     bool renew(GuestTag& tag, u32 asids) {
         if (tag.generation != generation_) {
             if (next_ >= asids) {

@@ -52,7 +52,8 @@ TEST(GuestTags, ATagIsUsedAgainOnlyAfterAFlush) {
     }
 }
 
-// With more guests than tags, each entry of another guest may flush, but two live ones still never collide.
+// With more guests than tags, each entry of another guest may flush, but two live ones still never
+// collide.
 TEST(GuestTags, MoreGuestsThanTags) {
     GuestTags tags;
     GuestTag guests[5];

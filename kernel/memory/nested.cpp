@@ -7,7 +7,8 @@ namespace nested {
 
 namespace {
 
-// The host's page attribute table, as machine/ sets it up (ABI 2.5, 5.5): index 4 is write-combining.
+// The host's page attribute table, as machine/ sets it up (ABI 2.5, 5.5): index 4 is
+// write-combining.
 u64 memory_type(u64 attributes, bool small) {
     u64 const pat = small ? PageEntry::SmallPat::mask : PageEntry::LargePat::mask;
     switch (attributes & 7) {
@@ -19,14 +20,16 @@ u64 memory_type(u64 attributes, bool small) {
 }
 
 // The entry, when it still refers to the structure or frame at `base`.
-u64* find_own_entry(Kernel& kernel, Asid asid, u64 address, unsigned shift, bool page, PhysAddr base) {
+u64* find_own_entry(Kernel& kernel, Asid asid, u64 address, unsigned shift, bool page,
+                    PhysAddr base) {
     PageTable* const root = kernel.asids.root(asid, MappedIn::nested);
     if (!root) return nullptr;
     auto const entry = find_entry(*root, address, shift);
     if (!entry) return nullptr;
     PageEntry const present{**entry};
     bool const is_page = shift == level_shift::page_table || present.large();
-    u64 const below = page ? (u64{1} << shift) - 1 : 0; // a large page's entry may have a PAT bit there
+    u64 const below =
+        page ? (u64{1} << shift) - 1 : 0; // a large page's entry may have a PAT bit there
     bool const ours = (present.frame().value & ~below) == base.value;
     return present.present() && is_page == page && ours ? *entry : nullptr;
 }
@@ -35,7 +38,8 @@ u64* find_own_entry(Kernel& kernel, Asid asid, u64 address, unsigned shift, bool
 
 u64 frame_entry(FrameCap const& frame, FrameRights rights, u64 attributes) {
     bool const small = frame.size == PageSize::small;
-    u64 word = frame.base.value | PageEntry::Present::mask | PageEntry::Accessed::mask | PageEntry::Dirty::mask;
+    u64 word = frame.base.value | PageEntry::Present::mask | PageEntry::Accessed::mask |
+               PageEntry::Dirty::mask;
     word |= PageEntry::User::make(rights != FrameRights::kernel_only);
     word |= PageEntry::Write::make(rights == FrameRights::read_write);
     word |= PageEntry::Large::make(!small);
@@ -54,7 +58,8 @@ unsigned entry_shift_of(CapType table_type) {
 }
 
 void unmap_frame(Kernel& kernel, FrameCap const& frame) {
-    u64* const entry = find_own_entry(kernel, frame.asid, frame.address, frame.size_bits(), true, frame.base);
+    u64* const entry =
+        find_own_entry(kernel, frame.asid, frame.address, frame.size_bits(), true, frame.base);
     if (!entry) return;
     *entry = 0;
     kernel.guest_tags.retire_all();
@@ -63,8 +68,8 @@ void unmap_frame(Kernel& kernel, FrameCap const& frame) {
 void unmap_table(Kernel& kernel, Cap const& table) {
     auto const cap = table.get<EptPtCap>(); // all levels have one layout
     if (!cap.mapped) return;
-    u64* const entry = find_own_entry(kernel, cap.asid, cap.address, entry_shift_of(table.type()), false,
-                                      machine::physical(cap.table));
+    u64* const entry = find_own_entry(kernel, cap.asid, cap.address, entry_shift_of(table.type()),
+                                      false, machine::physical(cap.table));
     if (!entry) return;
     *entry = 0;
     kernel.guest_tags.retire_all();

@@ -11,7 +11,8 @@ namespace {
 unsigned passed, failed;
 constinit user::ObjectAllocator* the_objects{};
 
-constexpr u64 guest_window = 0x100000000; // where this program sees the memory of its guests, 2 MiB each
+constexpr u64 guest_window =
+    0x100000000; // where this program sees the memory of its guests, 2 MiB each
 constexpr u64 buffer_window = 0x180000000;
 constinit u64 guests_made = 0;
 
@@ -46,7 +47,8 @@ void expect(char const* statement, u64 found, u64 wanted) {
 }
 
 void stop(char const* what, user::Error const& error) {
-    user::print(user::Text<256>{}.add("FAIL ").add(what).add(": ").add(error.text().c_str()).add("\n"));
+    user::print(
+        user::Text<256>{}.add("FAIL ").add(what).add(": ").add(error.text().c_str()).add("\n"));
     ++failed;
     print_score();
     user::debug_halt();
@@ -60,14 +62,16 @@ Stop enter(u64 rip, u64 controls, u64 event) {
     user::Message const message = user::vm_enter(rip, controls, event);
     Stop stop{.exit = message.info.word == abi::vm_entry_exit, .badge = message.badge, .words = {}};
     for (unsigned i = 0; i < abi::vm_message::words; ++i)
-        stop.words[i] = i < abi::register_message_words ? message.words[i] : user::ipc_buffer().message[i];
+        stop.words[i] =
+            i < abi::register_message_words ? message.words[i] : user::ipc_buffer().message[i];
     return stop;
 }
 
 Bench::Bench() {
     vcpu = must("make a Vcpu", objects().make<user::Vcpu>());
     root = must("make an EPT PML4", objects().make<user::NestedRoot>());
-    must("assign an ASID", user::perform(abi::initial_slot::asid_pool, abi::Label::x86_asid_pool_assign, {}, {root.cptr()}));
+    must("assign an ASID", user::perform(abi::initial_slot::asid_pool,
+                                         abi::Label::x86_asid_pool_assign, {}, {root.cptr()}));
     frame = must("make guest memory", objects().make<user::LargeFrame>());
     VirtAddr const address{guest_window + guests_made++ % 16 * 0x200000};
     must("map guest memory", user::map(objects(), own_space, frame.object(), address, read_write));
@@ -75,7 +79,8 @@ Bench::Bench() {
     // A frame capability is mapped in one place at a time: the guest gets a copy.
     u64 const copy = must("take a slot", objects().slots().take());
     must("copy the frame", objects().cnode().copy(copy, objects().cnode().at(frame.cptr())));
-    must("map it for the guest", user::map_nested(objects(), root.object(), user::Frame{copy}, {0}, read_write));
+    must("map it for the guest",
+         user::map_nested(objects(), root.object(), user::Frame{copy}, {0}, read_write));
     fill(memory, 0x10000);
 }
 

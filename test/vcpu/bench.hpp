@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every test here stands on: the root task's memory and slots, a Vcpu with 2 MiB of guest memory, and the score.
+// What every test here stands on: the root task's memory and slots, a Vcpu with 2 MiB of guest
+// memory, and the score.
 #pragma once
 
 #include "abi/boot_info.hpp"
@@ -9,11 +10,13 @@
 #include "user/vcpu.hpp"
 #include "x86/vmcs.hpp"
 
-// Scores one statement: prints it as passed or failed, with the value found when it is not the one wanted.
+// Scores one statement: prints it as passed or failed, with the value found when it is not the one
+// wanted.
 void expect(char const* statement, u64 found, u64 wanted);
 inline void check(char const* statement, bool holds) { expect(statement, holds, true); }
 
-// The value of an invocation that must succeed; otherwise says which did not, and stops the machine.
+// The value of an invocation that must succeed; otherwise says which did not, and stops the
+// machine.
 template <class T> T must(char const* what, user::Result<T> result);
 void must(char const* what, user::Result<> result);
 [[noreturn]] void stop(char const* what, user::Error const& error);
@@ -37,7 +40,9 @@ struct Stop {
     u64 length() const { return words[abi::vm_message::instruction_length]; }
     u64 physical() const { return words[abi::vm_message::guest_physical]; }
     u64 flags() const { return words[abi::vm_message::rflags]; }
-    u64 gpr(unsigned i) const { return words[abi::vm_message::registers + i]; } // rax rbx rcx rdx rsi rdi rbp r8..
+    u64 gpr(unsigned i) const {
+        return words[abi::vm_message::registers + i];
+    } // rax rbx rcx rdx rsi rdi rbp r8..
     u64 rax() const { return gpr(0); }
     u64 rbx() const { return gpr(1); }
     u64 r15() const { return gpr(14); }
@@ -61,10 +66,14 @@ public:
     void handle(u8 vector, std::span<u8 const> handler);
     Stop run(u64 controls = 0) { return enter(code, controls); } // from its first instruction
     // Past the instruction that exited, with the same controls.
-    Stop on(Stop const& at, u64 length) { return enter(at.rip() + length, at.controls(), at.event()); }
+    Stop on(Stop const& at, u64 length) {
+        return enter(at.rip() + length, at.controls(), at.event());
+    }
     Stop on(Stop const& at) { return on(at, at.length()); }
 
-    u64 read(vmx::Field field) const { return must("VCPUReadVMCS", vcpu.object().read_vmcs(static_cast<u64>(field))); }
+    u64 read(vmx::Field field) const {
+        return must("VCPUReadVMCS", vcpu.object().read_vmcs(static_cast<u64>(field)));
+    }
     u64 write(vmx::Field field, u64 value) {
         return must("VCPUWriteVMCS", vcpu.object().write_vmcs(static_cast<u64>(field), value));
     }

@@ -51,7 +51,8 @@ void test_refused_states() {
     check("hostile: a field that does not exist", !bench.vcpu.object().read_vmcs(0x6c16));
     check("hostile: the host's state", !bench.vcpu.object().write_vmcs(0x6c16, 0));
     check("hostile: SVM's own MSRs", !bench.vcpu.object().write_msr(0xc0010117, 0));
-    check("hostile: the guest is none the worse", bench.run().reason() == reason_of(vmx::ExitReason::vmcall));
+    check("hostile: the guest is none the worse",
+          bench.run().reason() == reason_of(vmx::ExitReason::vmcall));
 }
 
 // Nonsense in every field, and a run with it. The alarm ends runs that would not end.
@@ -68,14 +69,16 @@ void test_nonsense() {
         bench.use(own_thread);
         bench.load(guest::controlled());
         for (int round = 0; round < 25; ++round) {
-            constexpr u64 rows[] = {0x800, 0x2800, 0x4000, 0x4800, 0x4810, 0x4820, 0x6000, 0x6800, 0x6818, 0x4012};
+            constexpr u64 rows[] = {0x800,  0x2800, 0x4000, 0x4800, 0x4810,
+                                    0x4820, 0x6000, 0x6800, 0x6818, 0x4012};
             for (int i = 0; i < 2; ++i) {
                 u64 const field = rows[random.next() % std::size(rows)] + random.next() % 16;
                 u64 value = random.next();
                 if (value & 1) value >>= random.next() % 64;
                 [[maybe_unused]] auto const written = bench.vcpu.object().write_vmcs(field, value);
             }
-            Stop const at = enter(random.next() % 2 ? Bench::code : random.next(), random.next(), random.next() % 4 ? 0 : random.next());
+            Stop const at = enter(random.next() % 2 ? Bench::code : random.next(), random.next(),
+                                  random.next() % 4 ? 0 : random.next());
             ++runs;
             failures += at.exit && at.reason() == ~u64{0};
         }
@@ -85,10 +88,12 @@ void test_nonsense() {
     Bench bench;
     bench.use(own_thread);
     bench.load(guest::registers());
-    check("hostile: and a sane guest still runs", bench.run().reason() == reason_of(vmx::ExitReason::vmcall));
+    check("hostile: and a sane guest still runs",
+          bench.run().reason() == reason_of(vmx::ExitReason::vmcall));
 }
 
-// Random bytes as instructions, in either mode. What exits is skipped; the alarm ends what does not.
+// Random bytes as instructions, in either mode. What exits is skipped; the alarm ends what does
+// not.
 void test_random_code() {
     auto notification = must("make a notification", objects().make<user::Notification>());
     must("bind it", own_thread.bind(notification.object()));
@@ -101,11 +106,15 @@ void test_random_code() {
         Bench bench;
         bench.use(own_thread);
         for (int round = 0; round < 20; ++round) {
-            if (guest % 2) bench.load(guest::count());
-            else bench.load_real_mode(guest::count());
+            if (guest % 2)
+                bench.load(guest::count());
+            else
+                bench.load_real_mode(guest::count());
             for (u64 i = 0; i < 0x1000; i += 8) bench.word(Bench::code + i) = random.next();
             Stop at = bench.run();
-            for (int i = 0; i < 20 && at.exit && at.reason() != reason_of(vmx::ExitReason::triple_fault); ++i) {
+            for (int i = 0;
+                 i < 20 && at.exit && at.reason() != reason_of(vmx::ExitReason::triple_fault);
+                 ++i) {
                 ++exits;
                 at = enter(at.rip() + (at.length() ? at.length() : 1), random.next());
             }

@@ -42,7 +42,8 @@ void test_registers() {
     Bench bench;
     bench.use(own_thread);
     bench.load(guest::registers());
-    bench.write_registers({100, 101, 102, 103, 104, 105, 106, 107, 108, 109, 110, 111, 112, 113, 114});
+    bench.write_registers(
+        {100, 101, 102, 103, 104, 105, 106, 107, 108, 109, 110, 111, 112, 113, 114});
     Stop at = bench.run();
     expect("registers: 64-bit mode runs", at.reason(), reason_of(ExitReason::vmcall));
     bool all = true;
@@ -69,7 +70,8 @@ void test_msrs() {
     at = bench.on(at);
     expect("MSRs: LSTAR does not", at.reason(), reason_of(ExitReason::vmcall));
     expect("MSRs: LSTAR keeps its value", at.rax() << 32 | at.gpr(3), 0x11223344ull << 32 | 0x5566);
-    expect("MSRs: VCPUReadMSR sees it", must("VCPUReadMSR", bench.vcpu.object().read_msr(vmx::msr_lstar)), 0x556611223344);
+    expect("MSRs: VCPUReadMSR sees it",
+           must("VCPUReadMSR", bench.vcpu.object().read_msr(vmx::msr_lstar)), 0x556611223344);
     check("MSRs: EFER is not for VCPUReadMSR", !bench.vcpu.object().read_msr(0xc0000080));
     at = bench.on(at);
     expect("MSRs: SWAPGS uses the guest's own KernelGSBase", at.rax(), 0x1000);
@@ -82,14 +84,16 @@ void test_ports() {
     bench.use(own_thread);
     bench.load(guest::ports());
     u64 const slot = must("take a slot", objects().slots().take());
-    user::IoPort const ports = must("issue ports", user::IoPortControl{abi::initial_slot::io_port_control}.issue(
-                                                       0x3fe, 0x3ff, objects().cnode(), slot));
+    user::IoPort const ports =
+        must("issue ports", user::IoPortControl{abi::initial_slot::io_port_control}.issue(
+                                0x3fe, 0x3ff, objects().cnode(), slot));
     auto const touch = [&] {
         bench.write_registers({0, 0, 0, scratch, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
         return bench.run();
     };
     expect("ports: they exit at first", touch().reason(), reason_of(ExitReason::io));
-    check("ports: a port outside the capability is refused", !bench.vcpu.object().enable_io_port(ports, 0x3fd, 0x3ff));
+    check("ports: a port outside the capability is refused",
+          !bench.vcpu.object().enable_io_port(ports, 0x3fd, 0x3ff));
     must("VCPUEnableIOPort", bench.vcpu.object().enable_io_port(ports, scratch, scratch));
     Stop at = touch();
     expect("ports: an enabled one does not exit", at.reason(), reason_of(ExitReason::vmcall));
@@ -129,7 +133,8 @@ void test_controlled() {
     bench.use(own_thread);
     bench.load(guest::controlled());
     bench.write_registers({});
-    bench.write(Field::secondary_controls, vmx::secondary::DescriptorTables::mask | vmx::secondary::Rdtscp::mask);
+    bench.write(Field::secondary_controls,
+                vmx::secondary::DescriptorTables::mask | vmx::secondary::Rdtscp::mask);
     Stop at = bench.run(everything);
     for (Expected const& each : list) {
         expect(each.name, at.reason(), reason_of(each.reason));
@@ -159,7 +164,8 @@ void test_time() {
     u64 const shifted = bench.run(vmx::primary::TscOffsetting::mask).rax();
     u64 const after = user::time_stamp();
     check("time: the guest reads the host's time-stamp counter", plain >= before && plain <= after);
-    check("time: shifted by the offset when its control is on", shifted + ago >= plain && shifted + ago <= after);
+    check("time: shifted by the offset when its control is on",
+          shifted + ago >= plain && shifted + ago <= after);
 }
 
 void test_debug_registers() {
@@ -207,7 +213,8 @@ void test_avx() {
     other.load(guest::avx());
     for (Bench* bench : {&one, &other}) {
         bench->write_registers({.rdi = 0x6000});
-        for (u64 i = 0; i < 4; ++i) bench->word(0x6000 + 8 * i) = 0x1111 * (i + 1) + (bench == &one ? 0 : 0x10000);
+        for (u64 i = 0; i < 4; ++i)
+            bench->word(0x6000 + 8 * i) = 0x1111 * (i + 1) + (bench == &one ? 0 : 0x10000);
     }
     one.use(own_thread);
     Stop first = one.run();
@@ -223,11 +230,13 @@ void test_avx() {
     expect("AVX: they can be stored", second.reason(), reason_of(ExitReason::vmcall));
     bool kept = true;
     for (u64 i = 0; i < 4; ++i)
-        kept &= one.word(0x6000 + 8 * i) == 0x1111 * (i + 1) && other.word(0x6000 + 8 * i) == 0x1111 * (i + 1) + 0x10000;
+        kept &= one.word(0x6000 + 8 * i) == 0x1111 * (i + 1) &&
+                other.word(0x6000 + 8 * i) == 0x1111 * (i + 1) + 0x10000;
     check("AVX: each guest keeps all 32 bytes of its registers", kept);
     second = other.on(second);
     second = other.on(second);
-    expect("AVX: a guest goes on after it switched it off", second.reason(), reason_of(ExitReason::vmcall));
+    expect("AVX: a guest goes on after it switched it off", second.reason(),
+           reason_of(ExitReason::vmcall));
 }
 
 } // namespace

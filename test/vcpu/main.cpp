@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A root task that tries virtual CPUs: small guests, what their exits say, and monitors that mean no good.
+// A root task that tries virtual CPUs: small guests, what their exits say, and monitors that mean
+// no good.
 #include "test/vcpu/score.hpp"
 #include "test/vcpu/tests.hpp"
 #include "user/bare/print.hpp"
@@ -27,7 +28,9 @@ user::Untyped largest(abi::BootInfo const& info, unsigned& size_bits) {
 
 void root_main(abi::BootInfo const& info) {
     user::CNode const cnode{abi::initial_slot::cnode};
-    u64 const end = info.empty.start + sizeof slot_bits * 8 < info.empty.end ? info.empty.start + sizeof slot_bits * 8 : info.empty.end;
+    u64 const end = info.empty.start + sizeof slot_bits * 8 < info.empty.end
+                        ? info.empty.start + sizeof slot_bits * 8
+                        : info.empty.end;
     user::SlotAllocator slots(info.empty.start, end, slot_bits);
     user::UntypedAllocator memory(cnode, slots);
     memory.add_records(records);

@@ -38,7 +38,8 @@ void test_notification() {
     bench.write_registers({});
     auto notification = must("make a notification", objects().make<user::Notification>());
     u64 const badged = must("take a slot", objects().slots().take());
-    must("badge it", objects().cnode().mint(badged, objects().cnode().at(notification.cptr()), abi::right::all, 0x40));
+    must("badge it", objects().cnode().mint(badged, objects().cnode().at(notification.cptr()),
+                                            abi::right::all, 0x40));
     must("bind it", own_thread.bind(notification.object()));
     user::signal(badged);
     Stop at = enter(Bench::code, 0, 0);
@@ -54,7 +55,8 @@ void test_notification() {
     check("notification: a signal ends a run", !at.exit);
     expect("notification: with its word", at.badge, 0x40);
     expect("notification: the host's ticks preempted the guest meanwhile", steps, 3);
-    check("notification: MR0 is where the guest is", at.rip() >= Bench::code && at.rip() < Bench::code + 8);
+    check("notification: MR0 is where the guest is",
+          at.rip() >= Bench::code && at.rip() < Bench::code + 8);
     must("unbind it", own_thread.unbind());
 }
 
@@ -62,7 +64,8 @@ void wait_for(u64 volatile& word, u64 value) {
     while (word != value) user::yield();
 }
 
-// The guest of the helper counts for ever; its Vcpu is taken away, the helper suspended, resumed, deleted.
+// The guest of the helper counts for ever; its Vcpu is taken away, the helper suspended, resumed,
+// deleted.
 void test_ends() {
     auto helper = Helper(run_guest_for_ever);
     guest_rip = Bench::code;
@@ -114,7 +117,8 @@ void test_ends() {
     helper.tcb = {};
     third.use(own_thread);
     third.load(guest::registers());
-    expect("ends: a Vcpu whose thread was deleted serves another", third.run().reason(), reason_of(ExitReason::vmcall));
+    expect("ends: a Vcpu whose thread was deleted serves another", third.run().reason(),
+           reason_of(ExitReason::vmcall));
 }
 
 } // namespace

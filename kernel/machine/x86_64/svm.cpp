@@ -12,13 +12,20 @@
 #include "kernel/machine/x86_64/paging.hpp"
 #include "x86/registers.hpp"
 
-static_assert(GUEST_RBX == offsetof(GuestFrame, registers.rbx) && GUEST_RCX == offsetof(GuestFrame, registers.rcx) &&
-              GUEST_RDX == offsetof(GuestFrame, registers.rdx) && GUEST_RSI == offsetof(GuestFrame, registers.rsi) &&
-              GUEST_RDI == offsetof(GuestFrame, registers.rdi) && GUEST_RBP == offsetof(GuestFrame, registers.rbp) &&
-              GUEST_R8 == offsetof(GuestFrame, registers.r8) && GUEST_R9 == offsetof(GuestFrame, registers.r9) &&
-              GUEST_R10 == offsetof(GuestFrame, registers.r10) && GUEST_R11 == offsetof(GuestFrame, registers.r11) &&
-              GUEST_R12 == offsetof(GuestFrame, registers.r12) && GUEST_R13 == offsetof(GuestFrame, registers.r13) &&
-              GUEST_R14 == offsetof(GuestFrame, registers.r14) && GUEST_R15 == offsetof(GuestFrame, registers.r15) &&
+static_assert(GUEST_RBX == offsetof(GuestFrame, registers.rbx) &&
+              GUEST_RCX == offsetof(GuestFrame, registers.rcx) &&
+              GUEST_RDX == offsetof(GuestFrame, registers.rdx) &&
+              GUEST_RSI == offsetof(GuestFrame, registers.rsi) &&
+              GUEST_RDI == offsetof(GuestFrame, registers.rdi) &&
+              GUEST_RBP == offsetof(GuestFrame, registers.rbp) &&
+              GUEST_R8 == offsetof(GuestFrame, registers.r8) &&
+              GUEST_R9 == offsetof(GuestFrame, registers.r9) &&
+              GUEST_R10 == offsetof(GuestFrame, registers.r10) &&
+              GUEST_R11 == offsetof(GuestFrame, registers.r11) &&
+              GUEST_R12 == offsetof(GuestFrame, registers.r12) &&
+              GUEST_R13 == offsetof(GuestFrame, registers.r13) &&
+              GUEST_R14 == offsetof(GuestFrame, registers.r14) &&
+              GUEST_R15 == offsetof(GuestFrame, registers.r15) &&
               GUEST_VMCB == offsetof(GuestFrame, vmcb));
 
 extern "C" void svm_run(GuestFrame* frame, u64 host_vmcb); // svm.S
@@ -36,7 +43,8 @@ constinit GuestSupport support{};
 
 u64 physical_in_image(void const* object) { return reinterpret_cast<u64>(object) - image_base; }
 
-// CR4 bits and the CPUID bits that say that the processor knows them: Intel SDM vol. 3, 2.5; AMD APM vol. 3, appendix E.
+// CR4 bits and the CPUID bits that say that the processor knows them: Intel SDM vol. 3, 2.5; AMD
+// APM vol. 3, appendix E.
 u64 known_cr4_bits() {
     u64 bits = 0x7ff; // VME to OSXMMEXCPT: every processor with long mode
     auto const leaf1 = processor::cpuid(1);
@@ -54,7 +62,8 @@ u64 known_cr4_bits() {
 // Which parts of the FPU a guest may switch on: x87, SSE, AVX as far as the processor has them.
 u64 known_xcr0_bits() {
     if (!Bits<26>::get(processor::cpuid(1).ecx)) return 0;
-    return processor::cpuid(0xd).eax & (vmcs_field::xcr0_x87 | vmcs_field::xcr0_sse | vmcs_field::xcr0_avx);
+    return processor::cpuid(0xd).eax &
+           (vmcs_field::xcr0_x87 | vmcs_field::xcr0_sse | vmcs_field::xcr0_avx);
 }
 
 u64 read_xcr0() {
@@ -64,15 +73,19 @@ u64 read_xcr0() {
 }
 
 void write_xcr0(u64 value) {
-    asm volatile("xsetbv" : : "c"(0), "a"(static_cast<u32>(value)), "d"(static_cast<u32>(value >> 32)));
+    asm volatile("xsetbv"
+                 :
+                 : "c"(0), "a"(static_cast<u32>(value)), "d"(static_cast<u32>(value >> 32)));
 }
 
-// The kernel itself and its threads know nothing of XSAVE: CR4.OSXSAVE is on only while the guest's state is moved and in use.
+// The kernel itself and its threads know nothing of XSAVE: CR4.OSXSAVE is on only while the guest's
+// state is moved and in use.
 void switch_fpu_in(GuestFrame const& frame) {
     if (frame.xcr0 == vmcs_field::xcr0_x87) return load_fpu(frame.fpu);
     processor::clear_task_switched();
     processor::write_cr4(processor::read_cr4() | cr4::XSave::mask);
-    // XRSTOR refuses an image with more than XCR0 has on, and the guest may have switched off what the image holds.
+    // XRSTOR refuses an image with more than XCR0 has on, and the guest may have switched off what
+    // the image holds.
     write_xcr0(support.xcr0_bits);
     asm volatile("xrstor64 (%0)" : : "r"(frame.fpu), "a"(support.xcr0_bits), "d"(0) : "memory");
     write_xcr0(frame.xcr0);
@@ -87,7 +100,8 @@ void switch_fpu_out(GuestFrame& frame) {
     if (frame.xcr0 == vmcs_field::xcr0_x87) {
         save_fpu(frame.fpu);
     } else {
-        write_xcr0(support.xcr0_bits); // all of it, also what the guest has switched off; no more than there is room for
+        write_xcr0(support.xcr0_bits); // all of it, also what the guest has switched off; no more
+                                       // than there is room for
         asm volatile("xsave64 (%0)" : : "r"(frame.fpu), "a"(support.xcr0_bits), "d"(0) : "memory");
         write_xcr0(vmcs_field::xcr0_x87);
     }
@@ -121,7 +135,8 @@ void start_guests() {
                .decode_assists = svm::CpuidDecodeAssists::get(leaf.edx) != 0,
                .asids = leaf.ebx,
                .cr4_bits = known_cr4_bits(),
-               .efer_bits = efer::SystemCall::mask | efer::LongModeEnable::mask | efer::LongModeActive::mask |
+               .efer_bits = efer::SystemCall::mask | efer::LongModeEnable::mask |
+                            efer::LongModeActive::mask |
                             efer::NoExecuteEnable::make(features().no_execute),
                .physical_mask = (u64{1} << features().physical_address_bits) - 1,
                .xcr0_bits = known_xcr0_bits(),
