@@ -3,6 +3,7 @@
 #include "x86/emulate/memory_instruction.hpp"
 
 #include "base/gtest.hpp"
+#include <random>
 #include <vector>
 
 namespace x86 {
@@ -120,6 +121,29 @@ TEST(MemoryInstruction, RefusesOtherInstructionsAndBrokenBytes) {
     EXPECT_EQ(error({0x89}), DecodeError::bad_bytes);
     EXPECT_EQ(error({}), DecodeError::bad_bytes);
     EXPECT_EQ(error({0x06}), DecodeError::bad_bytes); // push %es: not in 64-bit mode
+}
+
+// A guest chooses the bytes: whatever they are, the answer is an instruction within bounds or an
+// error.
+TEST(MemoryInstruction, AnyBytesAreDecodedOrRefused) {
+    std::mt19937_64 random(1); // NOLINT: the same every time
+    unsigned decoded = 0;
+    for (int i = 0; i < 300'000; ++i) {
+        Code code(random() % 16);
+        for (u8& byte : code) byte = static_cast<u8>(random());
+        auto const mode = random() % 2 ? Mode::long64 : Mode::protected32;
+        auto const instruction = decode_memory_instruction(code, mode);
+        if (!instruction) continue;
+        ++decoded;
+        ASSERT_LE(instruction->length, code.size());
+        ASSERT_LT(instruction->register_number, 16);
+        ASSERT_TRUE(instruction->width == 1 || instruction->width == 2 || instruction->width == 4 ||
+                    instruction->width == 8);
+        World world;
+        u64 const written = execute(*instruction, random(), world.registers, world.rflags);
+        ASSERT_TRUE(instruction->width == 8 || written >> 8 * instruction->width == 0);
+    }
+    EXPECT_GT(decoded, 1000u);
 }
 
 TEST(MemoryInstruction, LengthOfAnyInstruction) {
