@@ -30,7 +30,7 @@ private:
 };
 
 int run_interactive(std::vector<std::string> const& command, std::string_view what) {
-    fmt::print("tessera: {} in QEMU. Ctrl-A X leaves; Ctrl-T gives the keyboard to the next one on the console.\n", what);
+    fmt::print("tessera: {} in QEMU. Ctrl-A X leaves; Ctrl-T Tab gives the keyboard to the next one on the console.\n", what);
     std::fflush(stdout);
     KeepTerminal const terminal;
     // The terminal sends these to us as well as to QEMU; QEMU decides.
