@@ -8,6 +8,7 @@
 #include "protocol/component.hpp"
 #include "tool/bzimage.hpp"
 #include "tool/elf.hpp"
+#include "tool/manifest_check.hpp"
 #include "tool/size.hpp"
 
 namespace fs = std::filesystem;
@@ -26,156 +27,27 @@ public:
     }
 
     Checked<ValidManifest> run() {
-        TRY(check_names());
-        TRY(check_services());
-        TRY(choose_keyboard());
-        TRY(check_devices());
-        for (auto const& vm : manifest_.vms) TRY(check_engine(vm));
+        TRY(check_manifest(manifest_, plan_.machine_));
+        keyboard_ = keyboard_owner(manifest_);
         TRY(add_program("libos", tree_.program("linux/libos"), {tree_.program("linux/libos").string(), 0, ""}));
         for (auto const& component : manifest_.components) TRY(add(component));
         for (auto const& vm : manifest_.vms) TRY(add(vm));
+        TRY(check_image_size());
         TRY(check_memory());
         return std::move(plan_);
     }
 
 private:
-    // --- the manifest against itself ---
-
-    static std::string line_of(Place const& place) { return fmt::format("{}:{}", place.file, place.line); }
-
-    template <class Function> void each_name(Function function) const {
-        for (auto const& component : manifest_.components) function(component.name);
-        for (auto const& vm : manifest_.vms) function(vm.name);
-    }
-
-    Checked<void> check_names() const {
-        std::vector<Located<std::string>> seen;
-        Checked<void> result;
-        each_name([&](Located<std::string> const& name) {
-            auto const other = std::ranges::find(seen, name.value, &Located<std::string>::value);
-            if (result && other != seen.end()) {
-                result = fail(Problem(name.place, {fmt::format("\"{}\" is already a name ({})", name.value,
-                                                               line_of(other->place)),
-                                                   "give each component and VM a name of its own"}));
-            }
-            seen.push_back(name);
-        });
-        if (result && seen.empty()) {
-            return fail(Problem({manifest_.path.string(), 1, ""}, {"has nothing to run", "add a [[component]] or a [[vm]]"}));
-        }
-        return result;
-    }
-
-    Component const* provider(Service service) const {
-        for (auto const& component : manifest_.components) {
-            if (component.provides && component.provides->value == service) return &component;
-        }
-        return nullptr;
-    }
-
-    Checked<void> check_services() const {
-        for (auto const& component : manifest_.components) {
-            if (component.provides && provider(component.provides->value) != &component) {
-                return fail(Problem(component.provides->place, {"another component provides this already", "remove one of the two"}));
-            }
-            if (component.console) TRY(need(Service::console, component.console->place));
-            if (component.timer) TRY(need(Service::timer, *component.timer));
-        }
-        for (auto const& vm : manifest_.vms) {
-            TRY(need(Service::console, vm.name.place));
-            TRY(need(Service::timer, vm.name.place));
-        }
-        return {};
-    }
-
-    Checked<void> need(Service service, Place const& place) const {
-        if (provider(service) != nullptr) return {};
-        auto const name = service == Service::console ? "console" : "timer";
-        return fail(Problem(place, {fmt::format("needs the {} service, and no component provides it", name),
-                                    "add include = [\"services.toml\"] to [system]"}));
-    }
-
-    // The keyboard starts with who asks for it, otherwise with the first VM, otherwise with the first component.
-    Checked<void> choose_keyboard() {
-        std::vector<Located<std::string>> asking, able;
-        for (auto const& vm : manifest_.vms) {
-            able.push_back(vm.name);
-            if (vm.console.value.keyboard) asking.push_back({vm.name.value, vm.console.place});
-        }
-        for (auto const& component : manifest_.components) {
-            if (!component.console) continue;
-            able.push_back(component.name);
-            if (component.console->value.keyboard) asking.push_back({component.name.value, component.console->place});
-        }
-        if (asking.size() > 1) {
-            return fail(Problem(asking[1].place, {fmt::format("\"{}\" has the keyboard at start already", asking[0].value),
-                                                  "leave keyboard = true to one of them"}));
-        }
-        if (able.size() > protocol::max_clients) {
-            return fail(Problem(able.back().place, {fmt::format("is console client number {}", able.size()),
-                                                    fmt::format("at most {} can share the console", protocol::max_clients)}));
-        }
-        auto const& choice = asking.empty() ? able : asking;
-        if (!choice.empty()) keyboard_ = choice[0].value;
-        return {};
-    }
-
-    Checked<void> check_devices() const {
-        std::vector<std::pair<Located<PortRange>, std::string>> ports;
-        std::vector<std::pair<Located<Irq>, std::string>> irqs;
-        std::vector<std::pair<Located<Device>, std::string>> devices;
-        for (auto const& component : manifest_.components) {
-            auto const& name = component.name.value;
-            for (auto const& range : component.ports) {
-                for (auto const& [other, owner] : ports) {
-                    if (range.value.first > other.value.last || other.value.first > range.value.last) continue;
-                    return fail(Problem(range.place, {fmt::format("ports {:#x}-{:#x} overlap {:#x}-{:#x} of \"{}\" ({})",
-                                                                  range.value.first, range.value.last, other.value.first,
-                                                                  other.value.last, owner, line_of(other.place)),
-                                                      "give each port to one component"}));
-                }
-                ports.emplace_back(range, name);
-            }
-            for (auto const& irq : component.irqs) {
-                for (auto const& [other, owner] : irqs) {
-                    if (irq.value.pin != other.value.pin) continue;
-                    return fail(Problem(irq.place, {fmt::format("interrupt {} belongs to \"{}\" ({})", irq.value.pin, owner,
-                                                                line_of(other.place)),
-                                                    "give each interrupt to one component"}));
-                }
-                irqs.emplace_back(irq, name);
-            }
-            for (auto const& device : component.devices) {
-                if (device.value.address < plan_.machine_.memory) {
-                    return fail(Problem(device.place, {fmt::format("{:#x} is RAM of the machine", device.value.address),
-                                                       "give the address of a device"}));
-                }
-                for (auto const& [other, owner] : devices) {
-                    if (device.value.address >= other.value.address + other.value.size ||
-                        other.value.address >= device.value.address + device.value.size) continue;
-                    return fail(Problem(device.place, {fmt::format("overlaps device memory {:#x} of \"{}\" ({})",
-                                                                   other.value.address, owner, line_of(other.place)),
-                                                       "give each device to one component"}));
-                }
-                devices.emplace_back(device, name);
-            }
-        }
-        return {};
-    }
-
-    // --- the manifest against the machine ---
-
-    Checked<void> check_engine(Vm const& vm) const {
-        auto const engine = engine_name(vm.engine.value);
-        if (vm.engine.value != Engine::nested) {
-            return fail(Problem(vm.engine.place, {fmt::format("engine \"{}\" is not available yet", engine),
-                                                  "write engine = \"nested\" and run with --cpu amd"}));
-        }
-        if (plan_.machine_.cpu == CpuModel::amd) return {};
-        return fail(Problem(vm.engine.place,
-                            {fmt::format("engine \"nested\" needs SVM with nested paging, which --cpu {} does not have",
-                                         cpu_name(plan_.machine_.cpu)),
-                             "run with --cpu amd"}));
+    // Root has a capability for each page of its image, and its first CNode has only so many slots.
+    Checked<void> check_image_size() const {
+        constexpr u64 limit = u64{28} << 20;
+        u64 size = 0;
+        for (auto const& file : plan_.files_) size += file.bytes.size();
+        if (size <= limit) return {};
+        auto const largest = std::ranges::max_element(plan_.files_, {}, [](auto const& file) { return file.bytes.size(); });
+        return fail(Problem({manifest_.path.string(), 1, ""},
+                            {fmt::format("its files are {} MiB, most of it {}", mebibytes_up(size), largest->name),
+                             fmt::format("use smaller ones: at most {} MiB fit into a boot image", limit >> 20)}));
     }
 
     Checked<void> check_memory() const {
@@ -219,26 +91,25 @@ private:
     }
 
     // Reads a file once, however many use it.
-    Checked<u32> add_file(std::string name, fs::path const& path, Place const& place) {
+    Checked<u32> add_file(std::string name, fs::path const& path, Place const& place, bool program = false) {
         std::error_code error;
-        auto const canonical = fs::weakly_canonical(path, error);
-        auto const known = std::ranges::find(paths_, canonical);
-        if (known != paths_.end()) return static_cast<u32>(known - paths_.begin());
+        Source const source{fs::weakly_canonical(path, error), program};
+        auto const known = std::ranges::find(sources_, source);
+        if (known != sources_.end()) return static_cast<u32>(known - sources_.begin());
+        auto bytes = TRY(read_file(path, place));
+        if (program) {
+            auto const checked = CheckedElf::check(bytes);
+            if (!checked) return fail(Problem(place, {path.string() + " " + checked.error().what, checked.error().cure}));
+            bytes = checked->stripped();
+        }
         name.resize(std::min(name.size(), sizeof(protocol::ArchiveFile::name) - 1));
-        plan_.files_.push_back({std::move(name), TRY(read_file(path, place))});
-        paths_.push_back(canonical);
-        return static_cast<u32>(paths_.size() - 1);
+        plan_.files_.push_back({std::move(name), std::move(bytes)});
+        sources_.push_back(source);
+        return static_cast<u32>(sources_.size() - 1);
     }
 
     Checked<u32> add_program(std::string const& name, fs::path const& path, Place const& place) {
-        auto const before = paths_.size();
-        u32 const index = TRY(add_file(name, path, place));
-        if (paths_.size() == before) return index;
-        auto& bytes = plan_.files_[index].bytes;
-        auto const program = CheckedElf::check(bytes);
-        if (!program) return fail(Problem(place, {path.string() + " " + program.error().what, program.error().cure}));
-        bytes = program->stripped();
-        return index;
+        return add_file(name, path, place, true);
     }
 
     // --- components ---
@@ -374,7 +245,12 @@ private:
     Manifest const& manifest_;
     Tree const& tree_;
     ValidManifest plan_;
-    std::vector<fs::path> paths_; // of plan_.files_
+    struct Source { // of a file of the plan; a program is stripped, so the same file as data is another one
+        fs::path path;
+        bool program;
+        bool operator==(Source const&) const = default;
+    };
+    std::vector<Source> sources_; // of plan_.files_
     std::string keyboard_;
     u64 kernel_end_{}; // in guest RAM, of the VM being added
 };
