@@ -17,7 +17,7 @@ constexpr unsigned longest_instruction = 15;
 
 // While the guest computes, timer interrupts come at most this often; Linux catches up with the
 // ticks it missed. When it is idle they are on time.
-constexpr u64 tick_milliseconds = 10;
+constexpr u64 tick_milliseconds = 20;
 // A guest that executes the same invalid instruction so often, and nothing else that we see, will
 // not stop by itself.
 constexpr unsigned most_bad_instructions = 10000;
