@@ -25,6 +25,7 @@ void halt(std::string_view);
 void flood(std::string_view);        // writes when the line is ready
 void flood_blindly(std::string_view); // writes without asking
 void spin(std::string_view);
+void debug_storm(std::string_view);
 void reboot(std::string_view);
 
 // Try what must be refused or must survive, and say how many checks failed.

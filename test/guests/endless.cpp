@@ -19,6 +19,14 @@ void spin(std::string_view) {
     for (;;) asm volatile("cli");
 }
 
+// A breakpoint on the first instruction of the handler for breakpoints: the processor alone would raise one after the other and
+// look at nothing else.
+void debug_storm(std::string_view) {
+    print_line("guest raises a storm");
+    asm volatile("mov %0, %%dr0; mov %1, %%dr7" ::"r"(entry_of(debug)), "r"(u64{0x401}));
+    asm volatile("pushfq; orq $0x100, (%%rsp); popfq; nop" ::: "memory", "cc");
+}
+
 void reboot(std::string_view) {
     print_line("guest resets the machine");
     reset();

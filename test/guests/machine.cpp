@@ -21,7 +21,8 @@ namespace {
 constexpr u16 sleep_control_port = 0x600, reset_port = 0x602;
 constexpr u8 sleep_off = 5 << 2 | 1 << 5;
 constexpr u8 reset_value = 1;
-constexpr u16 code_selector = 0x10; // the boot protocol's
+constexpr u16 code_selector = 0x10, data_selector = 0x18; // the boot protocol's
+constexpr u16 task_selector = 0x20;
 
 constexpr u32 x2apic_end_of_interrupt = 0x80b, x2apic_spurious = 0x80f, x2apic_timer = 0x832, tsc_deadline = 0x6e0;
 constexpr u64 software_enable = 1 << 8, deadline_mode = 2 << 17;
@@ -32,9 +33,36 @@ struct Gate {
     u16 offset_low, selector, type, offset_middle;
     u32 offset_high, reserved;
 };
-constexpr u16 interrupt_gate = 0x8e00;
+constexpr u16 interrupt_gate = 0x8e00, first_interrupt_stack = 1;
 Gate gates[64];
 bool returns_to_fault;
+
+// Only for its interrupt stack: exceptions are taken on a good stack whatever the guest did to its own.
+struct Task {
+    u32 reserved;
+    u64 stacks[3], reserved_too, interrupt_stacks[7];
+    u64 no_ports[2];
+} __attribute__((packed));
+static_assert(sizeof(Task) == 108);
+Task task;
+alignas(16) u8 exception_stack[4096];
+u64 descriptors[6] = {0, 0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0, 0}; // code and data as at the start, then the task
+
+struct TableRegister {
+    u16 limit;
+    u64 base;
+} __attribute__((packed));
+
+void use_interrupt_stack() {
+    task.interrupt_stacks[0] = reinterpret_cast<u64>(exception_stack + sizeof exception_stack);
+    u64 const at = reinterpret_cast<u64>(&task);
+    constexpr u64 available_task = u64{0x89} << 40;
+    descriptors[4] = (sizeof task - 1) | (at & 0xffffff) << 16 | available_task | (at >> 24 & 0xff) << 56;
+    descriptors[5] = at >> 32;
+    TableRegister const table{sizeof descriptors - 1, reinterpret_cast<u64>(descriptors)};
+    asm volatile("lgdt %0; ltr %1" ::"m"(table), "r"(task_selector) : "memory");
+    asm volatile("mov %0, %%ss; mov %0, %%ds; mov %0, %%es" ::"r"(data_selector));
+}
 
 void write_io_apic(u32 index, u32 value) {
     *reinterpret_cast<u32 volatile*>(io_apic) = index;
@@ -70,17 +98,17 @@ void reset() {
 }
 
 void catch_exceptions() {
+    use_interrupt_stack();
     for (unsigned vector = 0; vector < 64; ++vector) {
         u64 const entry = reinterpret_cast<u64>(exception_entries[vector]);
-        gates[vector] = {static_cast<u16>(entry), code_selector, interrupt_gate, static_cast<u16>(entry >> 16),
+        gates[vector] = {static_cast<u16>(entry), code_selector, interrupt_gate | first_interrupt_stack, static_cast<u16>(entry >> 16),
                          static_cast<u32>(entry >> 32), 0};
     }
-    struct {
-        u16 limit;
-        u64 base;
-    } __attribute__((packed)) const table{sizeof gates - 1, reinterpret_cast<u64>(gates)};
-    asm volatile("lidt %0" ::"m"(table));
+    TableRegister const table{sizeof gates - 1, reinterpret_cast<u64>(gates)};
+    asm volatile("lidt %0" ::"m"(table) : "memory");
 }
+
+u64 entry_of(Vector vector) { return reinterpret_cast<u64>(exception_entries[vector]); }
 
 void return_to_the_fault() { returns_to_fault = true; }
 
@@ -105,6 +133,8 @@ void on_exception(Frame& frame) {
     if (frame.vector == serial_vector || returns_to_fault) return;
     if (guarded_stack != 0) {
         frame.rip = reinterpret_cast<u64>(leave_guarded);
+        frame.cs = code_selector;
+        frame.ss = data_selector;
         frame.rsp = guarded_stack;
         frame.rax = frame.vector;
         frame.rflags = 2;

@@ -55,9 +55,10 @@ template <class... Parts> void print_line(Parts... parts) {
 
 // --- exceptions ---
 
-enum Vector : int { none = -1, divide_error = 0, breakpoint = 3, invalid_opcode = 6, general_protection = 13, page_fault = 14 };
+enum Vector : int { none = -1, divide_error = 0, debug = 1, breakpoint = 3, invalid_opcode = 6, general_protection = 13, page_fault = 14 };
 
-void catch_exceptions();   // once, first of all
+void catch_exceptions();    // first of all, and again when something else may have changed the tables
+u64 entry_of(Vector vector); // address of its first instruction
 void return_to_the_fault(); // from now on an exception is answered by executing the same instruction again
 
 extern "C" int call_guarded(void (*function)(void*), void* argument);

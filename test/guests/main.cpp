@@ -26,6 +26,7 @@ constexpr Behaviour behaviours[] = {
     {"flood", flood},
     {"flood-blindly", flood_blindly},
     {"spin", spin},
+    {"debug-storm", debug_storm},
     {"reboot", reboot},
     {"msr", msr},
     {"ports", ports},

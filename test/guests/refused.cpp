@@ -84,6 +84,12 @@ void privileged(std::string_view) {
         refused([] { asm volatile("monitor" ::"a"(0UL), "c"(0), "d"(0)); }, "monitor");
         refused([] { asm volatile("mwait" ::"a"(0), "c"(0)); }, "mwait");
     }
+    // What the host watches for its own sake still comes to the guest.
+    int const step = exception_of([] { asm volatile("pushfq; orq $0x100, (%%rsp); popfq; nop; nop" ::: "memory", "cc"); });
+    checks.check(step == debug, "a single step", static_cast<u64>(step));
+    int const trap = exception_of([] { asm volatile("int3"); });
+    checks.check(trap == breakpoint, "a breakpoint", static_cast<u64>(trap));
+
     u64 answer = 0;
     asm volatile("vmmcall" : "=a"(answer) : "a"(9UL) : "memory");
     checks.check(answer == ~u64{0} - 999, "vmmcall is answered: no such call", answer);

@@ -122,21 +122,34 @@ void state(std::string_view parts) {
     checks.report();
 }
 
+// String instructions on ports end a machine at once, which another behaviour shows: none of them here.
+u8 without_string_port(u64 random) {
+    u8 const byte = static_cast<u8>(random);
+    return (byte & 0xfc) == 0x6c ? byte ^ 0x80 : byte;
+}
+
 void wild(std::string_view seed) {
-    constexpr unsigned rounds = 400, length = 64, end_marker = 0x0b0f; // UD2
+    constexpr unsigned rounds = 400, random_bytes = 64;
     enable_apic();
     unmap_what_is_not_there();
     Random random(seed.empty() ? 1 : static_cast<u64>(seed[0]));
-    static u16 code[length];
+    static u8 code[2 * random_bytes];
+    unsigned ended_by_alarm = 0;
     for (unsigned round = 0; round < rounds; ++round) {
-        for (unsigned i = 0; i < length; ++i) code[i] = i < length / 2 ? static_cast<u16>(random.next()) : end_marker;
-        exception_of([] {
+        for (unsigned i = 0; i < random_bytes; ++i) code[i] = without_string_port(random.next() >> 20);
+        for (unsigned i = random_bytes; i < sizeof code; i += 2) { // UD2
+            code[i] = 0x0f;
+            code[i + 1] = 0x0b;
+        }
+        ended_by_alarm += exception_of([] {
             set_alarm(10'000'000); // code that runs in a circle ends by this, unless it has switched interrupts off
             asm volatile("sti; call *%0" ::"r"(code) : "memory");
-        });
+        }) == alarm_vector;
         catch_exceptions();
     }
-    print_line("wild: survived");
+    print("wild: survived; ended by the alarm: ");
+    print_hex(ended_by_alarm);
+    print_line();
 }
 
 } // namespace guest
