@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the test guest can do; the first word of its command line chooses. A behaviour that returns powers the machine off.
+// What the test guest can do; the first word of its command line chooses. A behaviour that returns
+// powers the machine off.
 #pragma once
 
 #include <string_view>
@@ -22,7 +23,7 @@ void string_device(std::string_view);
 void halt(std::string_view);
 
 // Without an end.
-void flood(std::string_view);        // writes when the line is ready
+void flood(std::string_view);         // writes when the line is ready
 void flood_blindly(std::string_view); // writes without asking
 void spin(std::string_view);
 void debug_storm(std::string_view);
@@ -33,6 +34,6 @@ void msr(std::string_view);
 void ports(std::string_view);
 void privileged(std::string_view);
 void state(std::string_view parts); // FPU ("avx": with AVX), debug registers, MSRs
-void wild(std::string_view seed); // executes random bytes
+void wild(std::string_view seed);   // executes random bytes
 
 } // namespace guest

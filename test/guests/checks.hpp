@@ -20,7 +20,10 @@ public:
         print_hex(number);
         print_line();
     }
-    void report() { print_line(name_, failed_ == 0 && count_ != 0 ? ": all as it should be" : ": not as it should be"); }
+    void report() {
+        print_line(name_,
+                   failed_ == 0 && count_ != 0 ? ": all as it should be" : ": not as it should be");
+    }
 
 private:
     std::string_view name_;

@@ -11,7 +11,8 @@ void flood(std::string_view) {
 
 void flood_blindly(std::string_view) {
     for (;;)
-        for (char const c : std::string_view("a blind flood\r\n")) out8(com1::data, static_cast<u8>(c));
+        for (char const c : std::string_view("a blind flood\r\n"))
+            out8(com1::data, static_cast<u8>(c));
 }
 
 void spin(std::string_view) {
@@ -19,8 +20,8 @@ void spin(std::string_view) {
     for (;;) asm volatile("cli");
 }
 
-// A breakpoint on the first instruction of the handler for breakpoints: the processor alone would raise one after the other and
-// look at nothing else.
+// A breakpoint on the first instruction of the handler for breakpoints: the processor alone would
+// raise one after the other and look at nothing else.
 void debug_storm(std::string_view) {
     print_line("guest raises a storm");
     asm volatile("mov %0, %%dr0; mov %1, %%dr7" ::"r"(entry_of(debug)), "r"(u64{0x401}));

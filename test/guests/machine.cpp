@@ -24,7 +24,8 @@ constexpr u8 reset_value = 1;
 constexpr u16 code_selector = 0x10, data_selector = 0x18; // the boot protocol's
 constexpr u16 task_selector = 0x20;
 
-constexpr u32 x2apic_end_of_interrupt = 0x80b, x2apic_spurious = 0x80f, x2apic_timer = 0x832, tsc_deadline = 0x6e0;
+constexpr u32 x2apic_end_of_interrupt = 0x80b, x2apic_spurious = 0x80f, x2apic_timer = 0x832,
+              tsc_deadline = 0x6e0;
 constexpr u64 software_enable = 1 << 8, deadline_mode = 2 << 17;
 constexpr u64 io_apic = 0xfec00000;
 constexpr u32 serial_pin = 4;
@@ -37,7 +38,8 @@ constexpr u16 interrupt_gate = 0x8e00, first_interrupt_stack = 1;
 Gate gates[64];
 bool returns_to_fault;
 
-// Only for its interrupt stack: exceptions are taken on a good stack whatever the guest did to its own.
+// Only for its interrupt stack: exceptions are taken on a good stack whatever the guest did to its
+// own.
 struct Task {
     u32 reserved;
     u64 stacks[3], reserved_too, interrupt_stacks[7];
@@ -46,7 +48,8 @@ struct Task {
 static_assert(sizeof(Task) == 108);
 Task task;
 alignas(16) u8 exception_stack[4096];
-u64 descriptors[6] = {0, 0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0, 0}; // code and data as at the start, then the task
+// Code and data as at the start, then the task.
+u64 descriptors[6] = {0, 0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0, 0};
 
 struct TableRegister {
     u16 limit;
@@ -57,7 +60,8 @@ void use_interrupt_stack() {
     task.interrupt_stacks[0] = reinterpret_cast<u64>(exception_stack + sizeof exception_stack);
     u64 const at = reinterpret_cast<u64>(&task);
     constexpr u64 available_task = u64{0x89} << 40;
-    descriptors[4] = (sizeof task - 1) | (at & 0xffffff) << 16 | available_task | (at >> 24 & 0xff) << 56;
+    descriptors[4] =
+        (sizeof task - 1) | (at & 0xffffff) << 16 | available_task | (at >> 24 & 0xff) << 56;
     descriptors[5] = at >> 32;
     TableRegister const table{sizeof descriptors - 1, reinterpret_cast<u64>(descriptors)};
     asm volatile("lgdt %0; ltr %1" ::"m"(table), "r"(task_selector) : "memory");
@@ -72,7 +76,8 @@ void write_io_apic(u32 index, u32 value) {
 } // namespace
 
 void put(char c) {
-    while ((in8(com1::line_status) & com1::transmitter_empty) == 0) {}
+    while ((in8(com1::line_status) & com1::transmitter_empty) == 0) {
+    }
     out8(com1::data, static_cast<u8>(c));
 }
 
@@ -101,8 +106,12 @@ void catch_exceptions() {
     use_interrupt_stack();
     for (unsigned vector = 0; vector < 64; ++vector) {
         u64 const entry = reinterpret_cast<u64>(exception_entries[vector]);
-        gates[vector] = {static_cast<u16>(entry), code_selector, interrupt_gate | first_interrupt_stack, static_cast<u16>(entry >> 16),
-                         static_cast<u32>(entry >> 32), 0};
+        gates[vector] = {static_cast<u16>(entry),
+                         code_selector,
+                         interrupt_gate | first_interrupt_stack,
+                         static_cast<u16>(entry >> 16),
+                         static_cast<u32>(entry >> 32),
+                         0};
     }
     TableRegister const table{sizeof gates - 1, reinterpret_cast<u64>(gates)};
     asm volatile("lidt %0" ::"m"(table) : "memory");
@@ -129,7 +138,8 @@ void set_alarm(u64 ticks_from_now) {
 
 void on_exception(Frame& frame) {
     using namespace guest;
-    if (frame.vector == serial_vector || frame.vector == alarm_vector) write_msr(x2apic_end_of_interrupt, 0);
+    if (frame.vector == serial_vector || frame.vector == alarm_vector)
+        write_msr(x2apic_end_of_interrupt, 0);
     if (frame.vector == serial_vector || returns_to_fault) return;
     if (guarded_stack != 0) {
         frame.rip = reinterpret_cast<u64>(leave_guarded);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a test guest needs of its machine: the serial line, power, exceptions that it survives, interrupts.
+// What a test guest needs of its machine: the serial line, power, exceptions that it survives,
+// interrupts.
 #pragma once
 
 #include <string_view>
@@ -8,7 +9,9 @@
 
 namespace guest {
 
-inline void out8(u16 port, u8 value) { asm volatile("outb %0, %1" ::"a"(value), "Nd"(port) : "memory"); }
+inline void out8(u16 port, u8 value) {
+    asm volatile("outb %0, %1" ::"a"(value), "Nd"(port) : "memory");
+}
 inline u8 in8(u16 port) {
     u8 value;
     asm volatile("inb %1, %0" : "=a"(value) : "Nd"(port) : "memory");
@@ -25,7 +28,9 @@ inline u64 read_msr(u32 msr) {
     return u64{high} << 32 | low;
 }
 inline void write_msr(u32 msr, u64 value) {
-    asm volatile("wrmsr" ::"a"(static_cast<u32>(value)), "d"(static_cast<u32>(value >> 32)), "c"(msr) : "memory");
+    asm volatile("wrmsr" ::"a"(static_cast<u32>(value)), "d"(static_cast<u32>(value >> 32)),
+                 "c"(msr)
+                 : "memory");
 }
 inline u64 time_stamp() {
     u32 low, high;
@@ -36,7 +41,8 @@ inline u64 time_stamp() {
 // --- console ---
 
 namespace com1 {
-inline constexpr u16 data = 0x3f8, interrupt_enable = 0x3f9, fifo_control = 0x3fa, modem_control = 0x3fc, line_status = 0x3fd;
+inline constexpr u16 data = 0x3f8, interrupt_enable = 0x3f9, fifo_control = 0x3fa,
+                     modem_control = 0x3fc, line_status = 0x3fd;
 inline constexpr u8 data_ready = 0x01, transmitter_empty = 0x20;
 } // namespace com1
 
@@ -55,11 +61,17 @@ template <class... Parts> void print_line(Parts... parts) {
 
 // --- exceptions ---
 
-enum Vector : int { none = -1, divide_error = 0, debug = 1, breakpoint = 3, invalid_opcode = 6, general_protection = 13, page_fault = 14 };
+enum Vector : int {
+    none = -1,
+    debug = 1,
+    breakpoint = 3,
+    invalid_opcode = 6,
+    general_protection = 13
+};
 
-void catch_exceptions();    // first of all, and again when something else may have changed the tables
+void catch_exceptions(); // first of all, and again when something else may have changed the tables
 u64 entry_of(Vector vector); // address of its first instruction
-void return_to_the_fault(); // from now on an exception is answered by executing the same instruction again
+void return_to_the_fault();  // from now on every exception is answered by trying again
 
 extern "C" int call_guarded(void (*function)(void*), void* argument);
 
@@ -71,7 +83,7 @@ template <class Work> int exception_of(Work work) {
 // --- interrupts ---
 
 inline constexpr u8 serial_vector = 0x30; // answered: idle() returns
-inline constexpr u8 alarm_vector = 0x31;  // ends what exception_of() runs, as if it were an exception
+inline constexpr u8 alarm_vector = 0x31;  // like an exception, it ends what exception_of() runs
 
 void enable_apic();
 void route_serial();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A guest without an operating system, which behaves as its command line says: "BEHAVIOUR [ARGUMENT]".
+// A guest without an operating system. Its command line, "BEHAVIOUR [ARGUMENT]", says what it does.
 #include "test/guests/behaviours.hpp"
 #include "test/guests/machine.hpp"
 

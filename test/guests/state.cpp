@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// State of the processor that exits do not save by themselves: it must be the same after the monitor and other guests, which do
-// this too, have run. And random code, which leaves nothing in its place.
+// State of the processor that exits do not save by themselves: it must be the same after the
+// monitor and other guests, which do this too, have run. And random code, which leaves nothing in
+// its place.
 #include "test/guests/behaviours.hpp"
 #include "test/guests/checks.hpp"
 
@@ -21,7 +22,8 @@ struct alignas(64) FpuImage { // FXSAVE's, and what XSAVE puts after it
 };
 static_assert(sizeof(FpuImage) == 832);
 
-constexpr u32 kernel_gs_base = 0xc0000102, star = 0xc0000081, lstar = 0xc0000082, flag_mask = 0xc0000084;
+constexpr u32 kernel_gs_base = 0xc0000102, star = 0xc0000081, lstar = 0xc0000082,
+              flag_mask = 0xc0000084;
 constexpr u32 all_components = 7; // x87, SSE, AVX
 constexpr u64 significand_and_exponent[2] = {~u64{0}, 0xffff};
 
@@ -38,15 +40,20 @@ void fill(FpuImage& image, Random& random) {
     image.components = all_components;
 }
 
-bool same(u64 const (&one)[2], u64 const (&other)[2]) { return one[0] == other[0] && one[1] == other[1]; }
+bool same(u64 const (&one)[2], u64 const (&other)[2]) {
+    return one[0] == other[0] && one[1] == other[1];
+}
 
 void compare(Checks& checks, FpuImage const& wanted, FpuImage const& found, bool avx) {
     checks.check(found.control == wanted.control, "FPU control", found.control);
     checks.check(found.tag == wanted.tag, "FPU tags", found.tag);
     checks.check(found.mxcsr == wanted.mxcsr, "MXCSR", found.mxcsr);
-    for (unsigned i = 0; i < 8; ++i) checks.check(same(found.registers[i], wanted.registers[i]), "ST", i);
-    for (unsigned i = 0; i < 16; ++i) checks.check(same(found.vectors[i], wanted.vectors[i]), "XMM", i);
-    for (unsigned i = 0; i < 16 && avx; ++i) checks.check(same(found.upper_halves[i], wanted.upper_halves[i]), "upper half of YMM", i);
+    for (unsigned i = 0; i < 8; ++i)
+        checks.check(same(found.registers[i], wanted.registers[i]), "ST", i);
+    for (unsigned i = 0; i < 16; ++i)
+        checks.check(same(found.vectors[i], wanted.vectors[i]), "XMM", i);
+    for (unsigned i = 0; i < 16 && avx; ++i)
+        checks.check(same(found.upper_halves[i], wanted.upper_halves[i]), "upper half of YMM", i);
 }
 
 // CR0.EM and TS off, MP on; CR4.OSFXSR, OSXMMEXCPT and, for AVX, OSXSAVE on.
@@ -61,13 +68,17 @@ void switch_fpu_on(bool avx) {
 }
 
 void load(FpuImage const& image, bool avx) {
-    if (avx) asm volatile("xrstor64 %0" ::"m"(image), "a"(all_components), "d"(0));
-    else asm volatile("fxrstor64 %0" ::"m"(image));
+    if (avx)
+        asm volatile("xrstor64 %0" ::"m"(image), "a"(all_components), "d"(0));
+    else
+        asm volatile("fxrstor64 %0" ::"m"(image));
 }
 
 void store(FpuImage& image, bool avx) {
-    if (avx) asm volatile("xsave64 %0" : "+m"(image) : "a"(all_components), "d"(0));
-    else asm volatile("fxsave64 %0" : "+m"(image));
+    if (avx)
+        asm volatile("xsave64 %0" : "+m"(image) : "a"(all_components), "d"(0));
+    else
+        asm volatile("fxsave64 %0" : "+m"(image));
 }
 
 // Time for others: an exit to the monitor, or long enough to be preempted.
@@ -78,10 +89,12 @@ void let_others_run(unsigned round) {
         return;
     }
     u64 const end = time_stamp() + 60'000'000; // some time slices
-    while (time_stamp() < end) {}
+    while (time_stamp() < end) {
+    }
 }
 
-// What lies beyond the test guests' 32 MiB is left out of the boot page tables: accesses there are page faults.
+// What lies beyond the test guests' 32 MiB is left out of the boot page tables: accesses there are
+// page faults.
 void unmap_what_is_not_there() {
     constexpr unsigned large_pages = 16, entries = 512;
     u64* const directory_pointers = reinterpret_cast<u64*>(0xa000);
@@ -115,14 +128,16 @@ void state(std::string_view parts) {
         u64 first, last;
         asm volatile("mov %%db0, %0; mov %%db3, %1" : "=r"(first), "=r"(last));
         checks.check(first == debug && last == (debug ^ 1), "debug address registers", first);
-        for (u32 const msr : {kernel_gs_base, lstar}) checks.check(read_msr(msr) == address + msr, "MSR", msr);
+        for (u32 const msr : {kernel_gs_base, lstar})
+            checks.check(read_msr(msr) == address + msr, "MSR", msr);
         checks.check(read_msr(star) == address << 32, "MSR", star);
         checks.check(read_msr(flag_mask) == (address & 0xffffffff), "MSR", flag_mask);
     }
     checks.report();
 }
 
-// String instructions on ports end a machine at once, which another behaviour shows: none of them here.
+// String instructions on ports end a machine at once, which another behaviour shows: none of them
+// here.
 u8 without_string_port(u64 random) {
     u8 const byte = static_cast<u8>(random);
     return (byte & 0xfc) == 0x6c ? byte ^ 0x80 : byte;
@@ -136,15 +151,17 @@ void wild(std::string_view seed) {
     static u8 code[2 * random_bytes];
     unsigned ended_by_alarm = 0;
     for (unsigned round = 0; round < rounds; ++round) {
-        for (unsigned i = 0; i < random_bytes; ++i) code[i] = without_string_port(random.next() >> 20);
+        for (unsigned i = 0; i < random_bytes; ++i)
+            code[i] = without_string_port(random.next() >> 20);
         for (unsigned i = random_bytes; i < sizeof code; i += 2) { // UD2
             code[i] = 0x0f;
             code[i + 1] = 0x0b;
         }
         ended_by_alarm += exception_of([] {
-            set_alarm(10'000'000); // code that runs in a circle ends by this, unless it has switched interrupts off
-            asm volatile("sti; call *%0" ::"r"(code) : "memory");
-        }) == alarm_vector;
+                              set_alarm(10'000'000); // code that runs in a circle ends by this,
+                                                     // unless it has switched interrupts off
+                              asm volatile("sti; call *%0" ::"r"(code) : "memory");
+                          }) == alarm_vector;
         catch_exceptions();
     }
     print("wild: survived; ended by the alarm: ");

@@ -6,7 +6,8 @@
 namespace guest {
 namespace {
 
-constexpr u64 nowhere = 0x40000000; // 1 GiB: mapped by the boot page tables, above any test guest's RAM
+constexpr u64 nowhere =
+    0x40000000; // 1 GiB: mapped by the boot page tables, above any test guest's RAM
 constexpr u64 io_apic = 0xfec00000;
 
 } // namespace
@@ -24,7 +25,9 @@ void bad_instruction(std::string_view) {
     asm volatile("ud2");
 }
 
-void read_unmapped(std::string_view) { asm volatile("mov (%0), %%rax" ::"r"(nowhere) : "rax", "memory"); }
+void read_unmapped(std::string_view) {
+    asm volatile("mov (%0), %%rax" ::"r"(nowhere) : "rax", "memory");
+}
 void write_unmapped(std::string_view) { asm volatile("mov %%rax, (%0)" ::"r"(nowhere) : "memory"); }
 void execute_unmapped(std::string_view) { asm volatile("jmp *%0" ::"r"(nowhere)); }
 
