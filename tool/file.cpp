@@ -13,7 +13,7 @@ Checked<Bytes> read_file(fs::path const& path, Place const& place) {
     auto const status = fs::status(path, error);
     if (!fs::exists(status)) {
         return fail(Problem(place, {fmt::format("there is no file {}", path.string()),
-                                    "correct the path (it is relative to the manifest) or create the file"}));
+                                    "correct the path or create the file"}));
     }
     if (!fs::is_regular_file(status)) {
         return fail(Problem(place, {fmt::format("{} is not a regular file", path.string()), "name a file"}));
