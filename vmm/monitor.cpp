@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/monitor.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
