@@ -26,9 +26,19 @@ work=$directory/apt
 mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
 
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(COMPONENT) $(REPO_URI)' 'Identifier: Packages' |
-    awk -v keyring="$keyring" '$1 == "Debian" && $2 == "bookworm" && $3 == "main" {
-        print "deb-src [signed-by=" keyring "] " $4 " " $2 " main" }' | sort -u > "$work/sources.list"
+source_entries() {
+    apt-get "$@" indextargets --format '$(ORIGIN) $(CODENAME) $(COMPONENT) $(REPO_URI)' 'Identifier: Packages' |
+        awk -v keyring="$keyring" '$1 == "Debian" && $2 == "bookworm" && $3 == "main" {
+            print "deb-src [signed-by=" keyring "] " $4 " " $2 " main" }' | sort -u
+}
+source_entries >"$work/sources.list"
+if [ ! -s "$work/sources.list" ]; then
+    # The host's own lists are empty, and apt tells nothing about a server without: fetch them into the private directory.
+    mkdir -p "$work/host-lists/partial"
+    set -- -o Dir::State::Lists="$work/host-lists" -o Dir::Cache="$work/cache" -o APT::Sandbox::User=root
+    apt-get -qq "$@" update || die "the package server can't be reached; check the network"
+    source_entries "$@" >"$work/sources.list"
+fi
 [ -s "$work/sources.list" ] || die "apt has no entry for Debian 12 (bookworm) main; add it and run apt-get update"
 
 apt() {
