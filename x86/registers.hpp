@@ -32,6 +32,7 @@ using Pcid = Bits<17>;
 using XSave = Bits<18>; // OSXSAVE
 using SupervisorExecutionPrevention = Bits<20>;
 using SupervisorAccessPrevention = Bits<21>;
+using ProtectionKeys = Bits<22>; // PKE
 } // namespace cr4
 
 namespace efer {

@@ -27,7 +27,8 @@ struct GuestFrame {
     u64 vmcb;                     // physical address
     u64 debug_registers[4];       // DR0..DR3
     u64 xcr0;                     // 1: FXSAVE knows all of the guest's FPU state
-    u64 reserved[3];
+    u64 pkru; // rights of protection keys
+    u64 reserved[2];
     alignas(64) std::byte fpu[832]; // FXSAVE or, with more than x87 in xcr0, XSAVE image
 };
 static_assert(offsetof(GuestFrame, vmcb) == 120 && offsetof(GuestFrame, debug_registers) == 128);

@@ -181,6 +181,20 @@ guest_\name\()_end:
     vmmcall
     done avx
 
+    guest protection_keys // rbx: for PKRU
+    mov %cr4, %rax
+    or $0x400000, %rax
+    mov %rax, %cr4
+    xor %ecx, %ecx
+    rdpkru
+    mov %rax, %r15
+    mov %rbx, %rax
+    wrpkru
+    vmmcall
+    rdpkru
+    vmmcall
+    done protection_keys
+
     guest debug_registers
     mov %db0, %rax
     mov %rbx, %db0

@@ -239,6 +239,30 @@ void test_avx() {
            reason_of(ExitReason::vmcall));
 }
 
+bool has_protection_keys() {
+    u32 eax = 7, ebx, ecx = 0, edx;
+    asm volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+    return ecx >> 3 & 1;
+}
+
+void test_protection_keys() {
+    if (!has_protection_keys()) return;
+    Bench one, other;
+    one.load(guest::protection_keys());
+    other.load(guest::protection_keys());
+    one.write_registers({.rbx = 0x50});
+    other.write_registers({.rbx = 0xa0});
+    one.use(own_thread);
+    Stop first = one.run();
+    other.use(own_thread);
+    Stop second = other.run();
+    expect("protection keys: another guest sees nothing of them", second.r15(), 0);
+    one.use(own_thread);
+    expect("protection keys: each guest keeps its own", one.on(first).rax(), 0x50);
+    other.use(own_thread);
+    expect("protection keys: each guest keeps its own", other.on(second).rax(), 0xa0);
+}
+
 } // namespace
 
 void test_instructions() {
@@ -251,4 +275,5 @@ void test_instructions() {
     test_debug_registers();
     test_fpu();
     test_avx();
+    test_protection_keys();
 }

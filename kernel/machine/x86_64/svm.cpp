@@ -56,6 +56,7 @@ u64 known_cr4_bits() {
     bits |= Bits<16>::make(Bits<0>::get(leaf7.ebx));  // FSGSBASE
     bits |= Bits<20>::make(Bits<7>::get(leaf7.ebx));  // SMEP
     bits |= Bits<21>::make(Bits<20>::get(leaf7.ebx)); // SMAP
+    bits |= cr4::ProtectionKeys::make(Bits<3>::get(leaf7.ecx));
     return bits;
 }
 
@@ -108,6 +109,21 @@ void switch_fpu_out(GuestFrame& frame) {
     processor::write_cr4(processor::read_cr4() & ~cr4::XSave::mask);
 }
 
+// PKRU can be touched only while CR4.PKE is on. The kernel and its threads use no protection keys.
+void switch_keys_in(GuestFrame const& frame) {
+    if (!(support.cr4_bits & cr4::ProtectionKeys::mask)) return;
+    processor::write_cr4(processor::read_cr4() | cr4::ProtectionKeys::mask);
+    asm volatile("wrpkru" : : "a"(static_cast<u32>(frame.pkru)), "c"(0), "d"(0));
+}
+
+void switch_keys_out(GuestFrame& frame) {
+    if (!(support.cr4_bits & cr4::ProtectionKeys::mask)) return;
+    u32 value, zero;
+    asm volatile("rdpkru" : "=a"(value), "=d"(zero) : "c"(0));
+    frame.pkru = value;
+    processor::write_cr4(processor::read_cr4() & ~cr4::ProtectionKeys::mask);
+}
+
 void switch_debug_registers_in(u64 const (&values)[4]) {
     asm volatile("mov %0, %%dr0\n mov %1, %%dr1\n mov %2, %%dr2\n mov %3, %%dr3"
                  :
@@ -145,9 +161,11 @@ void start_guests() {
 
 Event run_guest(GuestFrame& frame) {
     switch_fpu_in(frame);
+    switch_keys_in(frame);
     switch_debug_registers_in(frame.debug_registers);
     svm_run(&frame, physical_in_image(&host_vmcb));
     switch_debug_registers_out(frame.debug_registers);
+    switch_keys_out(frame);
     switch_fpu_out(frame);
     auto const& vmcb = *reinterpret_cast<svm::Vmcb const*>(window({frame.vmcb}));
     if (vmcb.exit_code != svm::exit_code::interrupt) return VmExitEvent{};
