@@ -7,7 +7,17 @@
 #include "kernel/log.hpp"
 #include "kernel/thread/upcall.hpp"
 
+bool Kernel::may_debug(Tcb const& thread) const {
+    switch (options_.debug_calls) {
+    case DebugCalls::all: return true;
+    case DebugCalls::root_task: return &thread == first_thread_;
+    case DebugCalls::none: break;
+    }
+    return false;
+}
+
 Tcb& Kernel::start(Cpu& cpu, Tcb& thread) {
+    first_thread_ = &thread;
     cpu_ = &cpu;
     scheduler.enqueue(thread);
     scheduler.choose_new();
@@ -76,7 +86,7 @@ void Kernel::on_syscall() {
     case abi::Syscall::debug_cap_identify:
     case abi::Syscall::debug_snapshot:
     case abi::Syscall::debug_name_thread:
-        if (options_.debug) return debug_syscall(static_cast<abi::Syscall>(number));
+        if (may_debug(thread)) return debug_syscall(static_cast<abi::Syscall>(number));
         break;
     }
     raise(thread, Fault::unknown_syscall(static_cast<u64>(number)));
@@ -142,7 +152,7 @@ void Kernel::raise(Tcb& thread, Fault const& fault) {
                                       .can_grant_reply = true,
                                       .is_call = true,
                                       .blocking = true});
-    if (options_.debug) log_unhandled_fault(thread);
+    if (options_.debug_calls != DebugCalls::none) log_unhandled_fault(thread);
     thread.fault = {};
     thread.state = ThreadState::inactive;
 }

@@ -7,6 +7,7 @@
 #include "kernel/cpu.hpp"
 #include "kernel/device/io_port.hpp"
 #include "kernel/device/irq.hpp"
+#include "kernel/command_line.hpp"
 #include "kernel/device/vcpu_table.hpp"
 #include "kernel/event.hpp"
 #include "kernel/memory/asid.hpp"
@@ -17,7 +18,7 @@
 class Kernel {
 public:
     struct Options {
-        bool debug = true; // the debug system calls exist, failed invocations are not silent
+        DebugCalls debug_calls = DebugCalls::all;
         unsigned preemption_interval = abi::work_units_per_preemption; // tests stop long work at every step
     };
     Kernel() = default;
@@ -30,6 +31,7 @@ public:
     [[nodiscard]] Tcb& handle(Cpu& cpu, Event const& event);
     // Boot: the first thread is `thread`.
     [[nodiscard]] Tcb& start(Cpu& cpu, Tcb& thread);
+    void allow_debug_calls(DebugCalls calls) { options_.debug_calls = calls; }
 
     Tcb& current() { return *cpu_->current; }
     Cpu& cpu() { return *cpu_; }
@@ -76,7 +78,11 @@ private:
     void prepare_guest(Tcb& thread); // its guest runs next, unless that is impossible: then VMEnter returns
     void end_vm_enter_for_exit(Tcb& thread);
 
+    // May the thread make the debug system calls?
+    bool may_debug(Tcb const& thread) const;
+
     Options options_;
+    Tcb const* first_thread_{}; // the root task's, never dereferenced
     Cpu* cpu_{};
     unsigned work_units_{};
 };

@@ -55,7 +55,7 @@ public:
 private:
     static TestKernel::Options options() {
         TestKernel::Options options;
-        options.kernel = {.debug = false, .preemption_interval = 2};
+        options.kernel = {.debug_calls = DebugCalls::none, .preemption_interval = 2};
         options.root_radix = radix;
         return options;
     }

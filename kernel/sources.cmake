@@ -48,6 +48,7 @@ set(KERNEL_CORE_SOURCES
     kernel/invocation/untyped.cpp
     kernel/invocation/vcpu.cpp
     kernel/boot/boot_chunks.cpp
+    kernel/command_line.cpp
     kernel/boot/elf_image.cpp
     kernel/boot/untyped_list.cpp
     kernel/boot/root_task.cpp

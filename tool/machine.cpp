@@ -64,7 +64,8 @@ std::vector<std::string> qemu_command(Machine const& machine, std::filesystem::p
         "-m", fmt::format("{}M", machine.memory >> 20), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
         "-serial", console == ConsoleTo::terminal ? "mon:stdio" : "stdio",
         "-device", fmt::format("isa-debug-exit,iobase={:#x},iosize=0x04", protocol::exit_port),
-        "-kernel", kernel.string(), "-initrd", boot_module.string()};
+        "-kernel", kernel.string(), "-initrd", boot_module.string(),
+        "-append", machine.debug_calls == DebugCalls::all ? "debug=all" : "debug=root"};
     if (machine.instruction_count) {
         command.insert(command.end(), {"-icount", "shift=0,sleep=off", "-rtc", "clock=vm"});
     }

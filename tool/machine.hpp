@@ -25,8 +25,15 @@ struct MachineOptions {
 };
 inline constexpr u64 default_memory = u64{1} << 30;
 
+// Who may make the kernel's debug system calls (write to the debug console, halt the machine): kernel/command_line.hpp.
+enum class DebugCalls {
+    all,       // seL4 programs built for the debug profile use them in every thread
+    root_task, // in our own systems no component may
+};
+
 struct Machine {
     CpuModel cpu{};
+    DebugCalls debug_calls = DebugCalls::root_task;
     u64 memory = default_memory;
     bool instruction_count{};
     bool debugger{};

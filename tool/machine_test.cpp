@@ -18,6 +18,7 @@ TEST(Machine, OptionsBecomeQemuOptions) {
     auto const command = qemu_command(machine, "kernel", "module", ConsoleTo::pipes);
     EXPECT_TRUE(has(command, "-m", "512M"));
     EXPECT_TRUE(has(command, "-kernel", "kernel"));
+    EXPECT_TRUE(has(command, "-append", "debug=root"));
     EXPECT_TRUE(has(command, "-initrd", "module"));
     EXPECT_TRUE(has(command, "-serial", "stdio"));
     EXPECT_TRUE(has(command, "-icount", "shift=0,sleep=off"));

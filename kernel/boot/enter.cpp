@@ -38,6 +38,7 @@ void run(Environment const& environment) {
     Tcb& first = the_kernel.with([&](Kernel& kernel) -> Tcb& {
         auto const root = boot_root_task(kernel, environment);
         if (!root) machine::fatal("the root task cannot be started: ", root.error().what, root.error().why);
+        kernel.allow_debug_calls(environment.debug_calls);
         return kernel.start(the_cpu, **root);
     });
     return_to_user(go_on(&first));

@@ -4,6 +4,7 @@
 
 #include "base/fixed_vector.hpp"
 #include "base/types.hpp"
+#include "kernel/command_line.hpp"
 
 struct MemoryRange { // physical, [start, end)
     PhysAddr start, end;
@@ -27,4 +28,5 @@ struct Environment {
     u8 rsdp[36]{};                               // ACPI root pointer, zero padded
     bool has_rsdp{};
     u32 tsc_mhz{}; // measured at boot, not 0
+    DebugCalls debug_calls{};
 };

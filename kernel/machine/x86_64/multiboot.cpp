@@ -37,11 +37,17 @@ void add_map_entry(Environment& environment, LoaderMapEntry const& entry) {
     if (entry.type == type_ram) add_ram(environment, entry.base, entry.length);
 }
 
+constexpr u64 command_line_limit = 512; // bytes looked at
+struct CommandLine {
+    char text[command_line_limit];
+};
+
 struct Multiboot1 {
     u32 flags, mem_lower, mem_upper, boot_device, command_line, modules_count, modules_address;
     u32 symbols[4];
     u32 map_length, map_address;
     using HasMemory = Bits<0>;
+    using HasCommandLine = Bits<2>;
     using HasModules = Bits<3>;
     using HasMap = Bits<6>;
 };
@@ -61,6 +67,8 @@ void read_multiboot1(PhysAddr address, Environment& environment) {
     } else {
         add_ram(environment, first_usable, u64{information.mem_upper} * 1024);
     }
+    if (Multiboot1::HasCommandLine::get(information.flags))
+        environment.debug_calls = debug_calls_in(load<CommandLine>({information.command_line}).text, command_line_limit);
     if (!Multiboot1::HasModules::get(information.flags) || information.modules_count == 0) return;
     auto const module = load<Multiboot1Module>({information.modules_address});
     environment.root_module = {{module.start}, {module.end}};
@@ -68,7 +76,7 @@ void read_multiboot1(PhysAddr address, Environment& environment) {
 
 struct Multiboot2Tag {
     u32 type, size;
-    static constexpr u32 end = 0, module = 3, memory_map = 6;
+    static constexpr u32 end = 0, command_line = 1, module = 3, memory_map = 6;
 };
 
 void read_multiboot2(PhysAddr address, Environment& environment) {
@@ -81,6 +89,10 @@ void read_multiboot2(PhysAddr address, Environment& environment) {
             fatal("the loader's information has a tag of a wrong size");
         if (tag.type == Multiboot2Tag::module && environment.root_module.end.value == 0)
             environment.root_module = {{load<u32>(here + 8)}, {load<u32>(here + 12)}};
+        if (tag.type == Multiboot2Tag::command_line) {
+            environment.debug_calls = debug_calls_in(load<CommandLine>(here + sizeof tag).text,
+                                                     std::min<u64>(tag.size - sizeof tag, command_line_limit));
+        }
         if (tag.type == Multiboot2Tag::memory_map) {
             constexpr u32 entries = 16, entry_size = 24;
             for (u32 entry = entries; entry + entry_size <= tag.size; entry += entry_size) {

@@ -50,7 +50,8 @@ void print_memory(Environment const& environment) {
     print_line("RAM: ", bytes >> 20, " MiB in ", u64{environment.ram.size()}, " ranges up to ",
                Hex{environment.ram[environment.ram.size() - 1].end.value}, "; kernel image ",
                (environment.kernel_image.end - environment.kernel_image.start) >> 10, " KiB; root task ",
-               (environment.root_module.end - environment.root_module.start) >> 10, " KiB");
+               (environment.root_module.end - environment.root_module.start) >> 10, " KiB; debug calls: ",
+               name_of(environment.debug_calls));
 }
 
 void start_io_apics(FixedVector<PhysAddr, 16> const& devices, Environment& environment) {
