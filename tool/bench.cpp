@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tool/commands.hpp"
+#include "tool/tree.hpp"
 
 double median(std::vector<double> values) {
     std::ranges::sort(values);
@@ -39,11 +40,38 @@ std::string rows_as_json(std::vector<BenchRow> const& rows) {
     return list.dump(2) + "\n";
 }
 
+namespace {
+
+constexpr MachineOptions counting{.cpu = CpuModel::amd, .memory = {}, .instruction_count = true, .debugger = false};
+
+Checked<std::vector<BenchRow>> bench_kernel() {
+    return bench_counted(image_of_root_task(Tree::of_this_program().program("bench/kernel/bench_kernel"), counting));
+}
+Checked<std::vector<BenchRow>> bench_upcall() {
+    return bench_counted(image_of_system(Tree::of_this_program().source / "bench/upcall/upcall.toml", counting));
+}
+Checked<std::vector<BenchRow>> bench_boot() { return ::bench_boot(3); }
+
+struct Bench {
+    std::string_view name;
+    Checked<std::vector<BenchRow>> (*measure)();
+};
+constexpr Bench benches[] = {{"boot", bench_boot}, {"kernel", bench_kernel}, {"upcall", bench_upcall}};
+
+} // namespace
+
 Checked<int> bench(std::optional<std::string> const& name, bool json) {
-    if (name && *name != "boot") {
-        return fail(Problem({"bench", 0, ""}, {fmt::format("there is no measurement \"{}\"", *name), "choose one of: boot"}));
+    std::vector<BenchRow> rows;
+    bool known = false;
+    for (auto const& bench : benches) {
+        if (name && *name != bench.name) continue;
+        known = true;
+        auto const more = TRY(bench.measure());
+        rows.insert(rows.end(), more.begin(), more.end());
     }
-    auto const rows = TRY(bench_boot(3));
+    if (!known) {
+        return fail(Problem({"bench", 0, ""}, {fmt::format("there is no measurement \"{}\"", *name), "choose one of: boot, kernel, upcall"}));
+    }
     fmt::print("{}", json ? rows_as_json(rows) : rows_as_text(rows));
     return 0;
 }

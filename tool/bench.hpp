@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tool/problem.hpp"
+#include "tool/boot_image.hpp"
 
 struct BenchRow {
     std::string name;
@@ -22,6 +22,10 @@ std::string rows_as_json(std::vector<BenchRow> const& rows); // [{name, value, u
 
 // Booting a guest on Tessera and on plain QEMU, `runs` times each.
 Checked<std::vector<BenchRow>> bench_boot(unsigned runs);
+
+// A boot image that prints rows (bench_counted.cpp), and those rows.
+Checked<std::vector<BenchRow>> bench_counted(Checked<BootImage> const& made);
+std::vector<BenchRow> parse_rows(std::string_view console);
 
 // What a monitor reports when the guest is up: "NAME: 4.321 s: 1234 exits: ports 700, interrupt windows 400".
 struct MonitorReport {

@@ -29,3 +29,14 @@ TEST(Bench, AReportIsFoundByTheVmsName) {
     EXPECT_EQ(report->by_kind[1], (std::pair<std::string, double>("ports", 3)));
     EXPECT_FALSE(parse_report("linux: stopped\n", "linux"));
 }
+
+TEST(Bench, RowsAreReadFromTheConsoleWithAndWithoutAName) {
+    auto const rows = parse_rows("Tessera\nbench yield 843 instructions\nupcall| bench upcall.getppid 642 instructions yield 436\nbench: done\n");
+    ASSERT_EQ(rows.size(), 2U);
+    EXPECT_EQ(rows[0].name, "yield");
+    EXPECT_EQ(rows[0].value, 843);
+    EXPECT_TRUE(rows[0].peer.empty());
+    EXPECT_EQ(rows[1].name, "upcall.getppid");
+    EXPECT_EQ(rows[1].peer, "yield");
+    EXPECT_EQ(rows[1].peer_value, 436);
+}

@@ -168,7 +168,7 @@ private:
 class BenchCommand : public Command {
 public:
     explicit BenchCommand(CLI::App& app) : Command(app, "bench", "Measure ratios against peers, all in one run") {
-        command_->add_option("NAME", name_, "which one: boot")->option_text("[NAME]");
+        command_->add_option("NAME", name_, "which one: boot, kernel, upcall; otherwise all")->option_text("[NAME]");
         command_->add_flag("--json", json_, "a list of rows {name, value, unit, peer, peer_value, ratio}");
     }
     int run() override { return finish(bench(name_, json_)); }

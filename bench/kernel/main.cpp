@@ -28,7 +28,7 @@ template <class Result> void must(char const* what, Result const& result) {
 
 void report(char const* name, u64 value) {
     user::Text<96> line;
-    line.add("bench ").add(name).add(" ").decimal(value).add("\n");
+    line.add("bench ").add(name).add(" ").decimal(value).add(" instructions\n");
     user::print(line);
 }
 
