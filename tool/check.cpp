@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `tessera check`: who would get what.
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "tool/commands.hpp"
@@ -36,12 +37,21 @@ Checked<int> check(CheckOptions const& options) {
     auto const& machine = plan.machine();
     fmt::print("{}: system \"{}\" can run on a machine with {} of RAM, --cpu {}\n", options.system.string(), plan.name(),
                size_text(machine.memory), cpu_name(machine.cpu));
-    fmt::print("\n{:<16} {:<20} {:>8} {:>8}  {:<8} {:<11}\n", "component", "program", "memory", "priority", "role", "restart");
+    std::size_t name_width = 9, program_width = 7;
     for (auto const& component : plan.components()) {
-        fmt::print("{:<16} {:<20} {:>8} {:>8}  {:<8} {:<11}\n", component.name, plan.files()[component.program].name,
-                   size_text(component.memory), component.priority,
-                   component.role == protocol::Role::service ? "service" : "work",
-                   component.restart == protocol::Restart::on_failure ? "on-failure" : "never");
+        name_width = std::max(name_width, component.name.size());
+        program_width = std::max(program_width, plan.files()[component.program].name.size());
+    }
+    auto const row = [&](std::string_view name, std::string_view program, std::string_view memory, auto priority,
+                         std::string_view role, std::string_view restart) {
+        fmt::print("{:<{}}  {:<{}}  {:>6}  {:>8}  {:<7}  {}\n", name, name_width, program, program_width, memory, priority, role, restart);
+    };
+    fmt::print("\n");
+    row("component", "program", "memory", "priority", "role", "restart");
+    for (auto const& component : plan.components()) {
+        row(component.name, plan.files()[component.program].name, size_text(component.memory), component.priority,
+            component.role == protocol::Role::service ? "service" : "work",
+            component.restart == protocol::Restart::on_failure ? "on-failure" : "never");
         for (auto const& grant : component.grants) fmt::print("    {}\n", describe(grant, plan));
     }
     return 0;
