@@ -70,7 +70,7 @@ TEST_F(DebugTest, HaltStopsTheMachine) {
 
 TEST(ReleaseProfile, HasNoDebugCallsAndIsSilent) {
     TestKernel::Options options;
-    options.kernel.debug = false;
+    options.kernel.debug_calls = DebugCalls::none;
     TestKernel kernel(options);
     Thread& thread = kernel.thread();
     EXPECT_FALSE(thread.syscall(abi::Syscall::debug_put_char, 'x'));
