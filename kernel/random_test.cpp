@@ -49,6 +49,7 @@ public:
         if (&actor.tcb() == &world_.root().tcb() || pick(2)) operate(actor);
         else communicate(actor);
     }
+    std::string unclear_memory() { return world_.unclear_memory(); }
     unsigned preemptions() const { return world_.preemptions; }
     unsigned guest_runs() const { return guest_runs_; }
 
@@ -346,6 +347,9 @@ TEST(Random, EverythingStaysConsistentWhateverUsersDo) {
         RandomUsers users(seed);
         for (unsigned i = 0; i < calls_of_world; ++i) {
             users.step();
+            if (i % 500 == 0) {
+                EXPECT_EQ(users.unclear_memory(), "");
+            }
             if (HasFailure()) FAIL() << "seed " << seed << ", step " << i;
         }
         preemptions += users.preemptions();

@@ -151,6 +151,8 @@ public:
     std::string derivations();
     // Empty, or what is wrong with the kernel's state. Called after every event when `checking`.
     std::string inconsistency();
+    // Empty, or where memory is not clear that an untyped capability counts as never handed out. Reads all of it.
+    std::string unclear_memory();
     bool checking = true;
     bool repeating = true;  // a preempted system call is repeated at once
     unsigned preemptions{}; // of system calls, by what interrupt_pending said
