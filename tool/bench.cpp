@@ -42,7 +42,7 @@ std::string rows_as_json(std::vector<BenchRow> const& rows) {
 
 namespace {
 
-constexpr MachineOptions counting{.cpu = CpuModel::amd, .memory = {}, .instruction_count = true, .debugger = false};
+constexpr MachineOptions counting{.cpu = CpuModel::amd, .memory = {}, .debug_calls = DebugCalls::all, .instruction_count = true, .debugger = false};
 
 Checked<std::vector<BenchRow>> bench_kernel() {
     return bench_counted(image_of_root_task(Tree::of_this_program().program("bench/kernel/bench_kernel"), counting));

@@ -21,7 +21,7 @@ Checked<BootImage> image_of_root_task(fs::path const& root_task, MachineOptions 
     auto const program = CheckedElf::check(bytes);
     if (!program) return fail(Problem(place, program.error()));
     Machine const machine{.cpu = options.cpu,
-                          .debug_calls = DebugCalls::all,
+                          .debug_calls = options.debug_calls,
                           .memory = options.memory.value_or(default_memory),
                           .instruction_count = options.instruction_count,
                           .debugger = options.debugger};

@@ -14,6 +14,7 @@
 struct RunOptions {
     std::optional<std::filesystem::path> system;    // otherwise system/linux.toml
     std::optional<std::filesystem::path> root_task; // boots this instead of service/root and a manifest
+    std::optional<std::filesystem::path> kernel;    // boots this instead of the kernel built here
     MachineOptions machine;
     std::vector<ScriptStep> script; // empty: interactive
     double timeout = 300;           // seconds, for scripts

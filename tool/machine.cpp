@@ -56,6 +56,15 @@ std::string_view cpu_name(CpuModel cpu) {
     return "?";
 }
 
+std::string_view word_of(DebugCalls calls) {
+    switch (calls) {
+    case DebugCalls::all: return "all";
+    case DebugCalls::root_task: return "root";
+    case DebugCalls::none: return "none";
+    }
+    return "?";
+}
+
 std::vector<std::string> qemu_command(Machine const& machine, std::filesystem::path const& kernel,
                                       std::filesystem::path const& boot_module, ConsoleTo console) {
     bool const kvm = use_kvm(machine);
@@ -65,7 +74,7 @@ std::vector<std::string> qemu_command(Machine const& machine, std::filesystem::p
         "-serial", console == ConsoleTo::terminal ? "mon:stdio" : "stdio",
         "-device", fmt::format("isa-debug-exit,iobase={:#x},iosize=0x04", protocol::exit_port),
         "-kernel", kernel.string(), "-initrd", boot_module.string(),
-        "-append", machine.debug_calls == DebugCalls::all ? "debug=all" : "debug=root"};
+        "-append", fmt::format("debug={}", word_of(machine.debug_calls))};
     if (machine.instruction_count) {
         command.insert(command.end(), {"-icount", "shift=0,sleep=off", "-rtc", "clock=vm"});
     }

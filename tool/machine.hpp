@@ -16,20 +16,23 @@ enum class CpuModel {
 };
 std::string_view cpu_name(CpuModel cpu);
 
-// What the command line says about the machine.
-struct MachineOptions {
-    CpuModel cpu{};
-    std::optional<u64> memory; // bytes; otherwise the manifest's, otherwise default_memory
-    bool instruction_count{};  // deterministic: the time-stamp counter counts instructions
-    bool debugger{};           // stop before the first instruction and wait for gdb on port 1234
-};
-inline constexpr u64 default_memory = u64{1} << 30;
-
 // Who may make the kernel's debug system calls (write to the debug console, halt the machine): kernel/command_line.hpp.
 enum class DebugCalls {
     all,       // seL4 programs built for the debug profile use them in every thread
     root_task, // in our own systems no component may
+    none,      // what seL4's release build is
 };
+std::string_view word_of(DebugCalls calls); // as in the kernel's command line
+
+// What the command line says about the machine.
+struct MachineOptions {
+    CpuModel cpu{};
+    std::optional<u64> memory; // bytes; otherwise the manifest's, otherwise default_memory
+    DebugCalls debug_calls = DebugCalls::all; // for root tasks that are not ours; a manifest's has root_task
+    bool instruction_count{};  // deterministic: the time-stamp counter counts instructions
+    bool debugger{};           // stop before the first instruction and wait for gdb on port 1234
+};
+inline constexpr u64 default_memory = u64{1} << 30;
 
 struct Machine {
     CpuModel cpu{};

@@ -27,6 +27,11 @@ TEST(Machine, OptionsBecomeQemuOptions) {
     EXPECT_TRUE(has(command, "-s", "-S"));
 }
 
+TEST(Machine, TheKernelIsToldWhoMayMakeDebugCalls) {
+    EXPECT_TRUE(has(qemu_command({.debug_calls = DebugCalls::all}, "k", "m", ConsoleTo::pipes), "-append", "debug=all"));
+    EXPECT_TRUE(has(qemu_command({.debug_calls = DebugCalls::none}, "k", "m", ConsoleTo::pipes), "-append", "debug=none"));
+}
+
 TEST(Machine, OnlyTheTerminalHasQemusKeys) {
     EXPECT_TRUE(has(qemu_command({}, "k", "m", ConsoleTo::terminal), "-serial", "mon:stdio"));
 }

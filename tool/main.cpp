@@ -76,8 +76,12 @@ class RunCommand : public Command {
 public:
     explicit RunCommand(CLI::App& app) : Command(app, "run", "Build a system and boot it in QEMU"), machine_(*command_, MachineFlags::Use::runs) {
         auto* const system = command_->add_option("SYSTEM", options_.system, "manifest; otherwise system/linux.toml")->option_text("[SYSTEM.toml]");
-        command_->add_option("--root-task", options_.root_task, "boot this seL4 root task (ELF64) instead of a manifest")
+        auto* const root_task = command_->add_option("--root-task", options_.root_task, "boot this seL4 root task (ELF64) instead of a manifest")
             ->option_text("FILE")->excludes(system);
+        command_->add_option("--debug-calls", debug_calls_, "who may make debug system calls: all (seL4's debug build), root (the root task), none (its release build)")
+            ->check(CLI::Validator(check_debug_calls, ""))->option_text("all|root|none [all]")->needs(root_task);
+        command_->add_option("--kernel", options_.kernel, "boot this kernel instead of the one built here: one for another ABI profile, or seL4 itself")
+            ->option_text("FILE");
         expect_ = text_option("--expect", expected_, "wait for this text on the console (repeatable, in order)");
         send_ = text_option("--send", sent_, "type this line when the --expect before it was seen (repeatable)")->needs(expect_);
         command_->add_option("--timeout", options_.timeout, "limit for --expect, in seconds")
@@ -89,6 +93,7 @@ public:
     int run() override {
         options_.script = script();
         options_.machine = machine_.options();
+        options_.machine.debug_calls = *debug_calls_of(debug_calls_);
         if (!options_.script.empty() && options_.script.back().kind == ScriptStep::Kind::send) {
             fmt::print(stderr, "--send needs an --expect after it, which says when its effect was seen\n");
             return usage_status;
@@ -101,6 +106,16 @@ private:
         return command_->add_option(name, texts, what)->option_text("TEXT")->expected(1)
             ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
             ->allow_extra_args(false); // otherwise "[a, b]" would be taken apart
+    }
+
+    static std::optional<DebugCalls> debug_calls_of(std::string_view text) {
+        for (auto const calls : {DebugCalls::all, DebugCalls::root_task, DebugCalls::none}) {
+            if (text == word_of(calls)) return calls;
+        }
+        return {};
+    }
+    static std::string check_debug_calls(std::string& text) {
+        return debug_calls_of(text) ? "" : fmt::format("\"{}\" names nobody who makes debug calls; write all, root or none", text);
     }
 
     // In the order in which they were written.
@@ -116,6 +131,7 @@ private:
 
     RunOptions options_;
     MachineFlags machine_;
+    std::string debug_calls_ = "all";
     std::vector<std::string> expected_, sent_;
     CLI::Option* expect_{};
     CLI::Option* send_{};

@@ -46,8 +46,12 @@ int run_interactive(std::vector<std::string> const& command, std::string_view wh
 
 Checked<int> run(RunOptions const& options) {
     auto const system = options.system.value_or(Tree::of_this_program().source / "system/linux.toml");
-    auto const image = TRY(options.root_task ? image_of_root_task(*options.root_task, options.machine)
+    auto image = TRY(options.root_task ? image_of_root_task(*options.root_task, options.machine)
                                              : image_of_system(system, options.machine));
+    if (options.kernel) {
+        image.kernel = *options.kernel;
+        TRY(read_file(image.kernel, {image.kernel.string(), 0, ""})); // QEMU's own complaint would not name a cure
+    }
     MemoryFile const module(image.module);
     bool const scripted = !options.script.empty();
     auto const command = qemu_command(image.machine, image.kernel, module.path(), scripted ? ConsoleTo::pipes : ConsoleTo::terminal);
