@@ -16,10 +16,10 @@ double median(std::vector<double> values) {
 }
 
 std::string rows_as_text(std::vector<BenchRow> const& rows) {
-    std::string text = fmt::format("{:<32} {:>12} {:<8} {:>12} {:>7}  {}\n", "name", "value", "unit", "peer", "ratio", "peer's name");
+    std::string text = fmt::format("{:<36} {:>12} {:<12} {:>10} {:>7}  {}\n", "name", "value", "unit", "peer", "ratio", "peer's name");
     for (auto const& row : rows) {
-        text += fmt::format("{:<32} {:>12.6g} {:<8}", row.name, row.value, row.unit);
-        if (!row.peer.empty()) text += fmt::format(" {:>12.6g} {:>7.2f}  {}", row.peer_value, row.value / row.peer_value, row.peer);
+        text += fmt::format("{:<36} {:>12.8g} {:<12}", row.name, row.value, row.unit);
+        if (!row.peer.empty()) text += fmt::format(" {:>10.8g} {:>7.2f}  {}", row.peer_value, row.value / row.peer_value, row.peer);
         text += '\n';
     }
     return text;
@@ -44,9 +44,6 @@ namespace {
 
 constexpr MachineOptions counting{.cpu = CpuModel::amd, .memory = {}, .debug_calls = DebugCalls::all, .instruction_count = true, .debugger = false};
 
-Checked<std::vector<BenchRow>> bench_kernel() {
-    return bench_counted(image_of_root_task(Tree::of_this_program().program("bench/kernel/bench_kernel"), counting));
-}
 Checked<std::vector<BenchRow>> bench_upcall() {
     return bench_counted(image_of_system(Tree::of_this_program().source / "bench/upcall/upcall.toml", counting));
 }

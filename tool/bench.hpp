@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tool/boot_image.hpp"
@@ -26,6 +27,14 @@ Checked<std::vector<BenchRow>> bench_boot(unsigned runs);
 // A boot image that prints rows (bench_counted.cpp), and those rows.
 Checked<std::vector<BenchRow>> bench_counted(Checked<BootImage> const& made);
 std::vector<BenchRow> parse_rows(std::string_view console);
+
+// The kernel's operations beside the original kernel's (bench_original.cpp).
+Checked<std::vector<BenchRow>> bench_kernel();
+// What was recorded, in its order: names and instructions.
+using RecordedFigures = std::vector<std::pair<std::string, double>>;
+// Rows with a recorded figure get it as their peer; at the end rows that sum up: how many were compared, how many are
+// above the recorded figure, and the geometric mean of the ratios.
+std::vector<BenchRow> beside_recorded(std::vector<BenchRow> rows, RecordedFigures const& recorded);
 
 // What a monitor reports when the guest is up: "NAME: 4.321 s: 1234 exits: ports 700, interrupt windows 400".
 struct MonitorReport {

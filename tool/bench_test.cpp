@@ -40,3 +40,19 @@ TEST(Bench, RowsAreReadFromTheConsoleWithAndWithoutAName) {
     EXPECT_EQ(rows[1].peer, "yield");
     EXPECT_EQ(rows[1].peer_value, 436);
 }
+
+TEST(Bench, RowsStandBesideWhatWasRecordedAndAreSummedUp) {
+    auto const rows = beside_recorded({{"a", 50, "instructions", "", 0}, {"b", 400, "instructions", "", 0}, {"ours", 7, "instructions", "", 0}},
+                                      {{"a", 100}, {"b", 200}, {"c", 1}});
+    ASSERT_EQ(rows.size(), 6U);
+    EXPECT_EQ(rows[0].peer_value, 100);
+    EXPECT_EQ(rows[1].peer, "original");
+    EXPECT_TRUE(rows[2].peer.empty());
+    EXPECT_EQ(rows[3].name, "kernel.compared");
+    EXPECT_EQ(rows[3].value, 2);
+    EXPECT_EQ(rows[3].peer_value, 3);
+    EXPECT_EQ(rows[4].name, "kernel.above_original");
+    EXPECT_EQ(rows[4].value, 1);
+    EXPECT_EQ(rows[5].name, "kernel.geometric_mean");
+    EXPECT_DOUBLE_EQ(rows[5].value, 1);
+}

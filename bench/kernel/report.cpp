@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/kernel/report.hpp"
+
+#include "abi/boot_info.hpp"
+#include "user/tcb.hpp"
+
+namespace {
+
+constexpr u16 com1 = 0x3f8;
+user::IoPort port;
+
+} // namespace
+
+void open_report(user::IoPort console) { port = console; }
+
+void print(char const* text) {
+    while (*text != 0) (void)port.out8(com1, static_cast<u8>(*text++));
+}
+
+void report(user::Text<64> const& name, u64 instructions) {
+    user::Text<128> line;
+    line.add("bench ").add(name.c_str()).add(" ").decimal(instructions).add(" instructions\n");
+    print(line.c_str());
+}
+
+void give_up(char const* what) {
+    print(user::Text<96>().add("bench: cannot ").add(what).add("\n").c_str());
+    for (;;) (void)user::Tcb{abi::initial_slot::tcb}.suspend();
+}
