@@ -15,6 +15,13 @@ double median(std::vector<double> values) {
     return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
+std::vector<std::string> above_peers(std::vector<BenchRow> const& rows) {
+    std::vector<std::string> names;
+    for (auto const& row : rows)
+        if (!row.peer.empty() && row.value > row.peer_value) names.push_back(row.name);
+    return names;
+}
+
 std::string rows_as_text(std::vector<BenchRow> const& rows) {
     std::string text = fmt::format("{:<36} {:>12} {:<12} {:>10} {:>7}  {}\n", "name", "value", "unit", "peer", "ratio", "peer's name");
     for (auto const& row : rows) {
@@ -57,7 +64,7 @@ constexpr Bench benches[] = {{"boot", bench_boot}, {"kernel", bench_kernel}, {"u
 
 } // namespace
 
-Checked<int> bench(std::optional<std::string> const& name, bool json) {
+Checked<int> bench(std::optional<std::string> const& name, BenchOptions const& options) {
     std::vector<BenchRow> rows;
     bool known = false;
     for (auto const& bench : benches) {
@@ -69,6 +76,9 @@ Checked<int> bench(std::optional<std::string> const& name, bool json) {
     if (!known) {
         return fail(Problem({"bench", 0, ""}, {fmt::format("there is no measurement \"{}\"", *name), "choose one of: boot, kernel, upcall"}));
     }
-    fmt::print("{}", json ? rows_as_json(rows) : rows_as_text(rows));
-    return 0;
+    fmt::print("{}", options.json ? rows_as_json(rows) : rows_as_text(rows));
+    if (!options.at_most_peer) return 0;
+    auto const above = above_peers(rows);
+    if (above.empty()) return 0;
+    return fail(Problem({"bench", 0, above.front()}, {fmt::format("is above its peer, and so are {} others", above.size() - 1), "see the ratios"}));
 }

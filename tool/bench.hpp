@@ -18,6 +18,7 @@ struct BenchRow {
 };
 
 double median(std::vector<double> values); // of at least one
+std::vector<std::string> above_peers(std::vector<BenchRow> const& rows); // names
 std::string rows_as_text(std::vector<BenchRow> const& rows);
 std::string rows_as_json(std::vector<BenchRow> const& rows); // [{name, value, unit, peer, peer_value, ratio}], null where there is no peer
 
@@ -32,9 +33,9 @@ std::vector<BenchRow> parse_rows(std::string_view console);
 Checked<std::vector<BenchRow>> bench_kernel();
 // What was recorded, in its order: names and instructions.
 using RecordedFigures = std::vector<std::pair<std::string, double>>;
-// Rows with a recorded figure get it as their peer; at the end rows that sum up: how many were compared, how many are
-// above the recorded figure, and the geometric mean of the ratios.
-std::vector<BenchRow> beside_recorded(std::vector<BenchRow> rows, RecordedFigures const& recorded);
+// The measured rows in the recorded order, each with its recorded figure as its peer; at the end rows that sum up: how many
+// are above the recorded figure, and the geometric mean of the ratios. Fails unless the same names were measured as recorded.
+Checked<std::vector<BenchRow>> beside_recorded(std::vector<BenchRow> const& measured, RecordedFigures const& recorded);
 
 // What a monitor reports when the guest is up: "NAME: 4.321 s: 1234 exits: ports 700, interrupt windows 400".
 struct MonitorReport {

@@ -11,8 +11,6 @@
 
 namespace {
 
-constexpr char const* original = "original";
-
 Checked<RecordedFigures> figures_in(std::filesystem::path const& path) {
     Place place{path.string(), 0, ""};
     auto const bytes = TRY(read_file(path, place));
@@ -36,20 +34,22 @@ Checked<RecordedFigures> figures_in(std::filesystem::path const& path) {
 
 } // namespace
 
-std::vector<BenchRow> beside_recorded(std::vector<BenchRow> rows, RecordedFigures const& recorded) {
-    double above = 0, compared = 0, logarithms = 0;
-    for (auto& row : rows) {
-        auto const figure = std::ranges::find(recorded, row.name, &RecordedFigures::value_type::first);
-        if (figure == recorded.end()) continue;
-        row.peer = original;
-        row.peer_value = figure->second;
-        ++compared;
-        above += row.value > row.peer_value ? 1 : 0;
-        logarithms += std::log(row.value / row.peer_value);
+Checked<std::vector<BenchRow>> beside_recorded(std::vector<BenchRow> const& measured, RecordedFigures const& recorded) {
+    std::vector<BenchRow> rows;
+    double above = 0, logarithms = 0;
+    for (auto const& [name, figure] : recorded) {
+        auto const row = std::ranges::find(measured, name, &BenchRow::name);
+        if (row == measured.end()) return fail(Problem({"bench kernel", 0, name}, {"was not measured", "measure it in bench/kernel"}));
+        rows.push_back({name, row->value, row->unit, "original", figure});
+        above += row->value > figure ? 1 : 0;
+        logarithms += std::log(row->value / figure);
     }
-    rows.push_back({"kernel.compared", compared, "lines", "recorded", static_cast<double>(recorded.size())});
-    rows.push_back({"kernel.above_original", above, "lines", "", 0});
-    if (compared > 0) rows.push_back({"kernel.geometric_mean", std::exp(logarithms / compared), "ratio", "", 0});
+    for (auto const& row : measured) {
+        if (std::ranges::find(recorded, row.name, &RecordedFigures::value_type::first) == recorded.end())
+            return fail(Problem({"bench kernel", 0, row.name}, {"is not in bench/kernel/original.csv", "name it as there"}));
+    }
+    rows.push_back({"kernel.lines_above_original", above, "lines", "", 0});
+    rows.push_back({"kernel.geometric_mean", std::exp(logarithms / static_cast<double>(recorded.size())), "ratio", "", 0});
     return rows;
 }
 
@@ -58,6 +58,6 @@ Checked<std::vector<BenchRow>> bench_kernel() {
     auto const recorded = TRY(figures_in(tree.source / "bench/kernel/original.csv"));
     // The machine on which the original was measured, and its profile.
     constexpr MachineOptions same_machine{.cpu = CpuModel::plain, .memory = {}, .debug_calls = DebugCalls::none, .instruction_count = true, .debugger = false};
-    auto rows = TRY(bench_counted(image_of_root_task(tree.program("bench/kernel/bench_kernel"), same_machine)));
-    return beside_recorded(std::move(rows), recorded);
+    auto const rows = TRY(bench_counted(image_of_root_task(tree.program("bench/kernel/bench_kernel"), same_machine)));
+    return beside_recorded(rows, recorded);
 }

@@ -42,17 +42,28 @@ TEST(Bench, RowsAreReadFromTheConsoleWithAndWithoutAName) {
 }
 
 TEST(Bench, RowsStandBesideWhatWasRecordedAndAreSummedUp) {
-    auto const rows = beside_recorded({{"a", 50, "instructions", "", 0}, {"b", 400, "instructions", "", 0}, {"ours", 7, "instructions", "", 0}},
-                                      {{"a", 100}, {"b", 200}, {"c", 1}});
-    ASSERT_EQ(rows.size(), 6U);
-    EXPECT_EQ(rows[0].peer_value, 100);
-    EXPECT_EQ(rows[1].peer, "original");
-    EXPECT_TRUE(rows[2].peer.empty());
-    EXPECT_EQ(rows[3].name, "kernel.compared");
-    EXPECT_EQ(rows[3].value, 2);
-    EXPECT_EQ(rows[3].peer_value, 3);
-    EXPECT_EQ(rows[4].name, "kernel.above_original");
-    EXPECT_EQ(rows[4].value, 1);
-    EXPECT_EQ(rows[5].name, "kernel.geometric_mean");
-    EXPECT_DOUBLE_EQ(rows[5].value, 1);
+    auto const rows = beside_recorded({{"b", 400, "instructions", "", 0}, {"a", 50, "instructions", "", 0}}, {{"a", 100}, {"b", 200}});
+    ASSERT_TRUE(rows);
+    ASSERT_EQ(rows->size(), 4U);
+    EXPECT_EQ((*rows)[0].name, "a");
+    EXPECT_EQ((*rows)[0].value, 50);
+    EXPECT_EQ((*rows)[0].peer_value, 100);
+    EXPECT_EQ((*rows)[1].peer, "original");
+    EXPECT_EQ((*rows)[2].name, "kernel.lines_above_original");
+    EXPECT_EQ((*rows)[2].value, 1);
+    EXPECT_EQ((*rows)[3].name, "kernel.geometric_mean");
+    EXPECT_DOUBLE_EQ((*rows)[3].value, 1);
+}
+
+TEST(Bench, TheSameNamesMustBeMeasuredAsRecorded) {
+    auto const missing = beside_recorded({{"a", 1, "instructions", "", 0}}, {{"a", 1}, {"b", 1}});
+    ASSERT_FALSE(missing);
+    EXPECT_EQ(missing.error().text(), "bench kernel: b: was not measured; measure it in bench/kernel");
+    auto const unknown = beside_recorded({{"a", 1, "instructions", "", 0}, {"c", 1, "instructions", "", 0}}, {{"a", 1}});
+    ASSERT_FALSE(unknown);
+    EXPECT_EQ(unknown.error().text(), "bench kernel: c: is not in bench/kernel/original.csv; name it as there");
+}
+
+TEST(Bench, RowsAbovePeersAreNamed) {
+    EXPECT_EQ(above_peers({{"a", 2, "s", "other", 2}, {"b", 3, "s", "other", 2}, {"c", 9, "s", "", 0}}), std::vector<std::string>{"b"});
 }

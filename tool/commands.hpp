@@ -36,4 +36,8 @@ Checked<int> run(RunOptions const& options);
 Checked<int> build(BuildOptions const& options);
 Checked<int> check(CheckOptions const& options);
 Checked<int> test(std::optional<std::string> const& name);
-Checked<int> bench(std::optional<std::string> const& name, bool json);
+struct BenchOptions {
+    bool json{};
+    bool at_most_peer{}; // fail when a row is above its peer
+};
+Checked<int> bench(std::optional<std::string> const& name, BenchOptions const& options);

@@ -185,13 +185,14 @@ class BenchCommand : public Command {
 public:
     explicit BenchCommand(CLI::App& app) : Command(app, "bench", "Measure ratios against peers, all in one run") {
         command_->add_option("NAME", name_, "which one: boot, kernel, upcall; otherwise all")->option_text("[NAME]");
-        command_->add_flag("--json", json_, "a list of rows {name, value, unit, peer, peer_value, ratio}");
+        command_->add_flag("--json", options_.json, "a list of rows {name, value, unit, peer, peer_value, ratio}");
+        command_->add_flag("--at-most-peer", options_.at_most_peer, "fail when a row is above its peer");
     }
-    int run() override { return finish(bench(name_, json_)); }
+    int run() override { return finish(bench(name_, options_)); }
 
 private:
     std::optional<std::string> name_;
-    bool json_{};
+    BenchOptions options_;
 };
 
 int run_program(int count, char** arguments) {

@@ -10,16 +10,16 @@ constexpr u64 lengths[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 120};
 
 void one_way(World& world, Where where, user::Endpoint endpoint, u64 words) {
     u64 const info = abi::MessageInfo::make(0, words).word;
-    Worker const server(world, {.loop = bench_repeat_timed, .where = where, .number = reply_recv, .cptr = endpoint.cptr, .info = info});
+    Worker const server(world, {.loop = bench_repeat_timed, .where = where, .call = {.number = reply_recv, .cptr = endpoint.cptr, .info = info}});
     user::yield(); // it waits
     SystemCall client{.number = call, .cptr = endpoint.cptr, .info = info};
     report(name("ipc.call.", text(where), ".", words), least([&] {
                bench_timed(&client);
-               return between(client.stamps.before, server.stamps().behind);
+               return between(client.before, server.call().behind);
            }));
     report(name("ipc.replyrecv.", text(where), ".", words), least([&] {
                bench_timed(&client);
-               return between(server.stamps().before, client.stamps.behind);
+               return between(server.call().before, client.behind);
            }));
 }
 
@@ -34,9 +34,7 @@ u64 round_trip(World& world, Where where, user::Endpoint endpoint, RoundTrip con
     set_fpu(world, world.self, trip.main_fpu);
     Worker const server(world, {.loop = bench_repeat,
                                 .where = where,
-                                .number = reply_recv,
-                                .cptr = endpoint.cptr,
-                                .info = info,
+                                .call = {.number = reply_recv, .cptr = endpoint.cptr, .info = info},
                                 .priority = trip.server_priority,
                                 .fpu = trip.worker_fpu});
     user::yield();
@@ -60,11 +58,11 @@ void measure_ipc(World& world, Where where) {
         report(name("ipc.rt.diff.server_low.0"), round_trip(world, where, endpoint, {.server_priority = main_priority - 1}));
     }
     {
-        Worker const receiver(world, {.loop = bench_repeat_timed, .where = where, .number = recv, .cptr = endpoint.cptr, .priority = main_priority + 1});
+        Worker const receiver(world, {.loop = bench_repeat_timed, .where = where, .call = {.number = recv, .cptr = endpoint.cptr}, .priority = main_priority + 1});
         SystemCall sender{.number = send, .cptr = endpoint.cptr};
         report(name("ipc.send_to_high.", text(where), ".0"), least([&] {
                    bench_timed(&sender);
-                   return between(sender.stamps.before, receiver.stamps().behind);
+                   return between(sender.before, receiver.call().behind);
                }));
     }
 }

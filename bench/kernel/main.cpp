@@ -11,7 +11,14 @@ void root_main(abi::BootInfo const& info) {
     for (Where const where : {Where::same, Where::diff}) {
         measure_ipc(world, where);
         measure_signals(world, where);
+        measure_transfers(world, where);
         measure_faults(world, where);
+        measure_interrupts(world, where);
     }
+    measure_threads(world);
+    measure_capabilities(world);
+    measure_memory(world);
+    measure_objects(world);
+    measure_ports(world);
     print("bench: done\n");
 }

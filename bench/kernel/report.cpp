@@ -12,6 +12,7 @@ user::IoPort port;
 } // namespace
 
 void open_report(user::IoPort console) { port = console; }
+user::IoPort console() { return port; }
 
 void print(char const* text) {
     while (*text != 0) (void)port.out8(com1, static_cast<u8>(*text++));

@@ -7,6 +7,7 @@
 #include "user/text.hpp"
 
 void open_report(user::IoPort console);
+user::IoPort console();
 void print(char const* text);
 // One row of the bench: "bench NAME VALUE instructions".
 void report(user::Text<64> const& name, u64 instructions);

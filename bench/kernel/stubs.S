@@ -1,46 +1,73 @@
 // SPDX-License-Identifier: Apache-2.0
 // The measured instructions: user-level code lies inside the counted intervals, so it is written out here.
-// A reading of the time-stamp counter is two instructions: `rdtsc` and the store of its low half.
-// Registers: rbx system call number, r12 CPtr, r13 message info, r14 the Stamps (stubs.hpp); the message words are
-// in r10, r8, r9 and r15. A system call may lose the stack pointer (ABI 4.2); the threads here have no stack.
+//
+// A reading of the time-stamp counter is two instructions: `rdtsc` and the store of its low half. A system call is what a
+// compiled stub of the API is: the registers that matter are loaded, the stack pointer goes to rbx and back (the kernel may
+// lose it, ABI 4.2), and a call that brings a message stores it. `lean` calls have their message words in registers already
+// and leave the answer there. The threads here have no stack of their own; r14 is their SystemCall (stubs.hpp).
     .text
 
-    .macro timed_system_call
+    .set NUMBER, 0
+    .set CPTR, 8
+    .set INFO, 16
+    .set WORDS, 24
+    .set BEFORE, 56
+    .set BEHIND, 60
+    .set OUT_CPTR, 64
+    .set OUT_INFO, 72
+    .set OUT_WORDS, 80
+
+    .macro read_counter to
     rdtsc
-    mov %eax, (%r14)
-    mov %rbx, %rdx
-    syscall
-    rdtsc
-    mov %eax, 4(%r14)
+    mov %eax, \to(%r14)
     .endm
 
-// void bench_timed(SystemCall* call): the main thread's side. Offsets: stubs.hpp.
-    .globl bench_timed
-bench_timed:
+    .macro enter_kernel
+    mov NUMBER(%r14), %rdx
+    mov %rsp, %rbx
+    syscall
+    mov %rbx, %rsp
+    .endm
+
+    .macro lean_call
+    mov CPTR(%r14), %rdi
+    mov INFO(%r14), %rsi
+    enter_kernel
+    .endm
+
+    .macro load_words
+    mov WORDS(%r14), %r10
+    mov WORDS+8(%r14), %r8
+    mov WORDS+16(%r14), %r9
+    mov WORDS+24(%r14), %r15
+    .endm
+
+    .macro store_answer
+    mov %rdi, OUT_CPTR(%r14)
+    mov %rsi, OUT_INFO(%r14)
+    mov %r10, OUT_WORDS(%r14)
+    mov %r8, OUT_WORDS+8(%r14)
+    mov %r9, OUT_WORDS+16(%r14)
+    mov %r15, OUT_WORDS+24(%r14)
+    .endm
+
+    .macro full_call
+    load_words
+    lean_call
+    store_answer
+    .endm
+
+    .macro begin
     push %rbx
     push %rbp
     push %r12
     push %r13
     push %r14
     push %r15
-    mov %rdi, %rbp
-    mov %rsp, %r12
-    lea 56(%rbp), %r14
-    mov 0(%rbp), %rbx
-    mov 16(%rbp), %rsi
-    mov 24(%rbp), %r10
-    mov 32(%rbp), %r8
-    mov 40(%rbp), %r9
-    mov 48(%rbp), %r15
-    mov 8(%rbp), %rdi
-    timed_system_call
-    mov %r12, %rsp
-    mov %rdi, 64(%rbp)
-    mov %rsi, 72(%rbp)
-    mov %r10, 80(%rbp)
-    mov %r8, 88(%rbp)
-    mov %r9, 96(%rbp)
-    mov %r15, 104(%rbp)
+    mov %rdi, %r14
+    .endm
+
+    .macro end
     pop %r15
     pop %r14
     pop %r13
@@ -48,70 +75,100 @@ bench_timed:
     pop %rbp
     pop %rbx
     ret
+    .endm
+
+// void bench_timed(SystemCall* call)
+    .globl bench_timed
+bench_timed:
+    begin
+    load_words
+    read_counter BEFORE
+    lean_call
+    read_counter BEHIND
+    store_answer
+    end
+
+// void bench_timed_full(SystemCall* call): what a server or fault handler does, loading and storing the message included.
+    .globl bench_timed_full
+bench_timed_full:
+    begin
+    read_counter BEFORE
+    full_call
+    read_counter BEHIND
+    end
+
+// void bench_timed_full_from(SystemCall* call, u64 const* words, u64 count, u64* buffer): the same with words that are
+// copied into the IPC buffer first, as WriteRegisters does with its structure.
+    .globl bench_timed_full_from
+bench_timed_full_from:
+    begin
+    mov %rdx, %rdi
+    read_counter BEFORE
+1:  mov -8(%rsi,%rdi,8), %rax
+    mov %rax, -8(%rcx,%rdi,8)
+    sub $1, %rdi
+    test %rdi, %rdi
+    jne 1b
+    full_call
+    read_counter BEHIND
+    end
+
+// void bench_timed_pair(SystemCall* first, SystemCall* second): the readings are before the first and behind the second.
+    .globl bench_timed_pair
+bench_timed_pair:
+    begin
+    mov %rsi, %r12
+    read_counter BEFORE
+    lean_call
+    mov %r12, %r14
+    lean_call
+    read_counter BEHIND
+    store_answer
+    end
+
+// void bench_timed_touch(SystemCall* map, SystemCall* unmap, u64 address): the readings are before the first and behind the
+// second; the page is read in between.
+    .globl bench_timed_touch
+bench_timed_touch:
+    begin
+    mov %rsi, %r12
+    mov %rdx, %r13
+    read_counter BEFORE
+    full_call
+    mov (%r13), %al
+    mov %r12, %r14
+    full_call
+    read_counter BEHIND
+    end
 
 // A thread that makes one system call again and again, and reads the counter before and behind it.
     .globl bench_repeat_timed
 bench_repeat_timed:
-    mov %r12, %rdi
-    mov %r13, %rsi
-    timed_system_call
+    read_counter BEFORE
+    full_call
+    read_counter BEHIND
     jmp bench_repeat_timed
 
 // The same without readings: the other side of round trips.
     .globl bench_repeat
 bench_repeat:
-    mov %rbx, %rdx
-    mov %r12, %rdi
-    mov %r13, %rsi
-    syscall
+    full_call
     jmp bench_repeat
 
-// void bench_timed_signal_wait(CPtr bell, CPtr answer, Stamps* stamps): Signal one notification, Wait for the other.
-    .globl bench_timed_signal_wait
-bench_timed_signal_wait:
-    push %rbx
-    push %rbp
-    push %r12
-    push %r14
-    push %r15
-    mov %rsp, %rbp
-    mov %rsi, %r12
-    mov %rdx, %r14
-    xor %esi, %esi
-    rdtsc
-    mov %eax, (%r14)
-    mov $-3, %rdx
-    syscall
-    mov $-5, %rdx
-    mov %r12, %rdi
-    syscall
-    rdtsc
-    mov %eax, 4(%r14)
-    mov %rbp, %rsp
-    pop %r15
-    pop %r14
-    pop %r12
-    pop %rbp
-    pop %rbx
-    ret
-
-// The other side: Wait for the notification in r12, Signal the one in r13.
-    .globl bench_answer_signals
-bench_answer_signals:
-    mov $-5, %rdx
-    mov %r12, %rdi
-    syscall
-    mov $-3, %rdx
-    mov %r13, %rdi
-    xor %esi, %esi
-    syscall
-    jmp bench_answer_signals
+// Two system calls by turns, the SystemCall in r14 and the one in r12.
+    .globl bench_repeat_pair
+bench_repeat_pair:
+    full_call
+    xchg %r12, %r14
+    lean_call
+    xchg %r12, %r14
+    jmp bench_repeat_pair
 
 // Threads that fault; when the handler replies, they fault again at once.
     .globl bench_fault_on_memory, bench_fault_on_instruction
 bench_fault_on_memory:
-    mov (%r12), %eax
-    jmp bench_fault_on_memory
+    mov 0x10000, %eax
+    ud2
 bench_fault_on_instruction:
     ud2
 

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/kernel/world.hpp"
 
+#include "bench/kernel/invocation.hpp"
+
 namespace {
 
 constexpr unsigned max_workers = 4;
+constexpr unsigned memory_bits = 26; // 64 MiB for everything
 constexpr u64 read_write = abi::right::read | abi::right::write;
 
 // One page for each worker's IPC buffer, at the same address in both spaces.
@@ -11,9 +14,10 @@ constexpr VirtAddr buffer_address(unsigned number) { return VirtAddr{0x40000000 
 
 u64 slot_bits[user::SlotAllocator::words_for(1 << abi::root_cnode_radix)];
 user::UntypedPiece records[1024];
-Stamps stamps_of[max_workers];
+SystemCall calls[max_workers], second_calls[max_workers];
 user::CPtr buffers[max_workers];
 bool taken[max_workers];
+alignas(16) std::byte stacks[max_workers][1024]; // for loops in C++
 
 void map_shared(World& world, user::CPtr frame, u64 address) {
     auto const copy = world.take_slot();
@@ -27,6 +31,15 @@ void fill_other(World& world, abi::BootInfo const& info) {
     u64 address = reinterpret_cast<u64>(image_start) & ~u64{4095};
     for (u64 frame = info.image_frames.start; frame < info.image_frames.end; ++frame, address += 4096)
         map_shared(world, frame, address);
+}
+
+// Memory comes from the boot loader as it is: the first Retype clears all of it.
+void report_first_retype(World& world, user::CPtr untyped) {
+    auto const slot = world.take_slot();
+    report(name("retype.first_of_boot_untyped"),
+           timed_invocation(untyped, abi::Label::untyped_retype, {std::to_underlying(abi::ObjectType::endpoint), 0, 0, 0, slot, 1}, {world.cnode.cptr}));
+    must("delete the first object", world.cnode.remove(slot));
+    world.slots.give_back(slot);
 }
 
 unsigned take_number() {
@@ -64,7 +77,8 @@ World make_world(abi::BootInfo const& info) {
     memory.add_records(records);
     for (u64 i = 0; i < info.untyped.end - info.untyped.start; ++i) {
         abi::UntypedDescriptor const& untyped = info.untyped_list[i];
-        if (untyped.is_device || untyped.size_bits != 26) continue;
+        if (untyped.is_device || untyped.size_bits != memory_bits) continue;
+        report_first_retype(world, info.untyped.start + i);
         must("take memory", memory.add({info.untyped.start + i}, untyped.size_bits));
         break;
     }
@@ -89,13 +103,14 @@ Worker::Worker(World& world, Start const& start)
     set_fpu(world, tcb(), start.fpu);
     abi::UserContext registers{};
     registers.rip = reinterpret_cast<u64>(start.loop);
-    registers.rbx = std::to_underlying(start.number);
-    registers.r12 = start.cptr;
-    registers.r13 = start.info;
-    registers.r14 = reinterpret_cast<u64>(&stamps_of[number_]);
+    calls[number_] = start.call;
+    second_calls[number_] = start.second;
+    registers.rsp = reinterpret_cast<u64>(stacks[number_ + 1]) - sizeof(u64);
+    registers.r14 = reinterpret_cast<u64>(&calls[number_]);
+    registers.r12 = reinterpret_cast<u64>(&second_calls[number_]);
     must("start it", tcb().write_registers(registers, true));
 }
 
 Worker::Taken::~Taken() { taken[number] = false; }
-Stamps const& Worker::stamps() const { return stamps_of[number_]; }
+SystemCall const& Worker::call() const { return calls[number_]; }
 abi::IpcBuffer& Worker::buffer() const { return *reinterpret_cast<abi::IpcBuffer*>(buffer_address(number_).value); }

@@ -40,9 +40,8 @@ public:
     struct Start {
         void (*loop)();
         Where where = Where::same;
-        abi::Syscall number{};
-        user::CPtr cptr{};
-        u64 info{};
+        SystemCall call{};
+        SystemCall second{}; // for bench_repeat_pair
         u64 priority = main_priority;
         bool fpu = false;
         user::CPtr fault_endpoint = 0;
@@ -51,12 +50,12 @@ public:
     Worker(World& world, Start const& start);
 
     user::Tcb tcb() const { return tcb_.object(); }
-    Stamps const& stamps() const;
+    SystemCall const& call() const; // with its latest readings
     abi::IpcBuffer& buffer() const;
 
 private:
     World& world_;
-    unsigned number_; // of its IPC buffer and stamps
+    unsigned number_; // of its IPC buffer and system calls
     user::Handle<user::Tcb> tcb_;
     struct Taken {
         unsigned number;
