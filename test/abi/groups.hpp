@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+// The groups of checks, by the sections of the ABI document.
+#pragma once
+
+void check_initial_thread();      // 2.5
+void check_boot_info();           // 2.4, 3
+void check_registers();           // 4.2, 4.4, 4.5
+void check_special_calls();       // 1.3, 4.1, 4.6, 4.7

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Conformance programs: one root task that checks the ABI document section by section, on any kernel that has that ABI.
+#include "test/abi/check.hpp"
+#include "test/abi/console.hpp"
+#include "test/abi/groups.hpp"
+#include "test/abi/initial.hpp"
+#include "test/abi/puppet.hpp"
+
+namespace {
+
+abi::IpcBuffer* the_ipc_buffer;
+
+} // namespace
+
+abi::IpcBuffer& user::ipc_buffer() { return *the_ipc_buffer; }
+
+extern "C" [[noreturn]] void start() {
+    auto const& info = *reinterpret_cast<abi::BootInfo const*>(initial_registers.rdi);
+    the_ipc_buffer = reinterpret_cast<abi::IpcBuffer*>(info.ipc_buffer);
+    begin_world(info);
+    open_console();
+    check_initial_thread(); // before its priority changes
+    check_boot_info();
+    must("the main thread's priority", invoke(initial_tcb, Label::tcb_set_priority, {main_priority}, {initial_tcb}));
+    check_registers();
+    check_special_calls();
+    print_score();
+    for (;;) invoke(initial_tcb, Label::tcb_suspend);
+}
