@@ -93,7 +93,8 @@ void load_descriptors() {
 
     TableRegister const gdt{sizeof descriptors - 1, reinterpret_cast<u64>(descriptors)};
     TableRegister const idt{sizeof gates - 1, reinterpret_cast<u64>(gates)};
-    asm volatile("lgdt %0\n lidt %1\n ltr %w2\n"
+    // After a reset LDTR names 64 KiB at address 0, which is user memory: call gates there would lead into the kernel.
+    asm volatile("lgdt %0\n lidt %1\n ltr %w2\n lldt %w4\n"
                  "mov %w3, %%ss\n mov %w4, %%ds\n mov %w4, %%es\n mov %w4, %%fs\n mov %w4, %%gs\n"
                  "push $0x08\n lea 1f(%%rip), %%rax\n push %%rax\n lretq\n1:"
                  :
