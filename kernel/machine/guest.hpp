@@ -19,6 +19,7 @@ struct GuestSupport {
     u64 physical_mask{};      // bits of a physical address
     u64 xcr0_bits{};          // what a guest may switch on in XCR0; 0: the processor has no XSAVE
     PhysAddr msr_permissions; // the one MSR permission map, svm::msr_permission_bytes
+    constexpr bool operator==(GuestSupport const&) const = default;
 };
 
 // The part of a guest's state that VMRUN does not switch. svm.S knows the offsets.

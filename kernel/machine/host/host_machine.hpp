@@ -11,21 +11,8 @@
 #include "kernel/machine/guest.hpp"
 #include "kernel/machine/machine.hpp"
 
-class HostMachine {
-public:
-    // Physical addresses 0 to `memory` are the arena; it is clear, and costs only what is touched.
-    static constexpr u64 memory = u64{4} << 30;
-    static constexpr PhysAddr kernel_root{0x1000}; // of the address space for threads without one
-    static constexpr u64 kernel_entry = 0x2003;    // what add_kernel_part writes to entry 511
-
-    HostMachine();
-    ~HostMachine();
-    HostMachine(HostMachine const&) = delete;
-    HostMachine& operator=(HostMachine const&) = delete;
-    static HostMachine& newest();
-
-    std::byte* arena() const { return arena_; }
-
+// What the kernel asked of the machine, and what the hardware holds or says. A value: tests keep it and put it back.
+struct HostMachineState {
     struct Invalidation {
         Asid asid;
         std::optional<VirtAddr> address; // empty: all of the ASID
@@ -67,6 +54,25 @@ public:
     GuestSupport guests{}; // none
     u32 port_value{}; // what reading a port gives
     Ticks clock{};
+
+    bool operator==(HostMachineState const&) const = default;
+};
+
+class HostMachine : public HostMachineState {
+public:
+    // Physical addresses 0 to `memory` are the arena; it is clear, and costs only what is touched.
+    static constexpr u64 memory = u64{4} << 30;
+    static constexpr PhysAddr kernel_root{0x1000}; // of the address space for threads without one
+    static constexpr u64 kernel_entry = 0x2003;    // what add_kernel_part writes to entry 511
+
+    HostMachine();
+    ~HostMachine();
+    HostMachine(HostMachine const&) = delete;
+    HostMachine& operator=(HostMachine const&) = delete;
+    static HostMachine& newest();
+
+    std::byte* arena() const { return arena_; }
+    HostMachineState& state() { return *this; }
 
     struct Halted {}; // thrown by machine::halt()
 
