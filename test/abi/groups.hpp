@@ -6,3 +6,7 @@ void check_initial_thread();      // 2.5
 void check_boot_info();           // 2.4, 3
 void check_registers();           // 4.2, 4.4, 4.5
 void check_special_calls();       // 1.3, 4.1, 4.6, 4.7
+void check_lookup();              // 4.9, 4.10
+void check_send_steps();          // 4.3, 4.11
+void check_rights();              // 5, 7.3
+void check_retype();              // 6

@@ -24,6 +24,10 @@ extern "C" [[noreturn]] void start() {
     must("the main thread's priority", invoke(initial_tcb, Label::tcb_set_priority, {main_priority}, {initial_tcb}));
     check_registers();
     check_special_calls();
+    check_lookup();
+    check_send_steps();
+    check_rights();
+    check_retype();
     print_score();
     for (;;) invoke(initial_tcb, Label::tcb_suspend);
 }
