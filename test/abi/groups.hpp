@@ -10,3 +10,6 @@ void check_lookup();              // 4.9, 4.10
 void check_send_steps();          // 4.3, 4.11
 void check_rights();              // 5, 7.3
 void check_retype();              // 6
+void check_tcb_errors();          // 7.1
+void check_tcb_effects();         // 7.1
+void check_cnode_errors();        // 7.2

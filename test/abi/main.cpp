@@ -28,6 +28,9 @@ extern "C" [[noreturn]] void start() {
     check_send_steps();
     check_rights();
     check_retype();
+    check_tcb_errors();
+    check_tcb_effects();
+    check_cnode_errors();
     print_score();
     for (;;) invoke(initial_tcb, Label::tcb_suspend);
 }
