@@ -13,3 +13,8 @@ void check_retype();              // 6
 void check_tcb_errors();          // 7.1
 void check_tcb_effects();         // 7.1
 void check_cnode_errors();        // 7.2
+void check_irq();                 // 7.4
+void check_io_port();             // 7.9, 7.5
+void check_paging();              // 7.6
+void check_pages();               // 7.7
+void check_asid();                // 7.8

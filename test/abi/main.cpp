@@ -31,6 +31,11 @@ extern "C" [[noreturn]] void start() {
     check_tcb_errors();
     check_tcb_effects();
     check_cnode_errors();
+    check_irq();
+    check_io_port();
+    check_paging();
+    check_pages();
+    check_asid();
     print_score();
     for (;;) invoke(initial_tcb, Label::tcb_suspend);
 }
