@@ -44,7 +44,7 @@ u64 message_length(Random& random) {
 
 u64 info_word(Random& random) {
     u64 const label = random.pick(4) ? 0 : random.pick(3) ? random.pick(60) : random.word();
-    u64 const caps = random.pick(4) ? 0 : random.pick(4);
+    u64 const caps = random.pick(6) ? 0 : random.pick(4);
     u64 const unwrapped = random.pick(8) ? 0 : random.pick(8);
     return label << 12 | unwrapped << 9 | caps << 7 | message_length(random);
 }
@@ -54,13 +54,14 @@ u64 info_word(Random& random) {
 CPtr IpcWorld::send_target(Random& random) {
     switch (random.pick(12)) {
     case 0:
-    case 1: return random.pick_in(notification_caps_[random.pick(notifications)]);
-    case 2: return any_target(random);
+    case 1:
+    case 2: return random.pick_in(notification_caps_[random.pick(notifications)]);
+    case 3: return any_target(random);
     default: break;
     }
     // One where somebody waits, rather.
     u64 index = random.pick(endpoints);
-    for (unsigned i = 0; i < endpoints && random.pick(4); ++i, index = (index + 1) % endpoints)
+    for (unsigned i = 0; i < endpoints && random.pick(8); ++i, index = (index + 1) % endpoints)
         if (world_.at<Endpoint>(endpoint_caps_[index][0]).state() == Endpoint::State::receiving) break;
     auto const& caps = endpoint_caps_[index];
     return random.pick(2) ? caps[random.pick(2)] : random.pick_in(caps);
@@ -129,10 +130,14 @@ IpcWorld::Member* IpcWorld::choose_actor(Random& random) {
 IpcEvent IpcWorld::choose_event(Tcb const& thread, Random& random) {
     if (thread.state == ThreadState::running_vm)
         return random.pick_of({IpcEvent::tick, IpcEvent::interrupt, IpcEvent::guest_stop});
-    if (thread.vcpu && random.one_in(4)) return IpcEvent::other_syscall;
+    if (thread.vcpu && random.pick(2)) return IpcEvent::other_syscall;
     bool const has_caller = !thread.slots[Tcb::caller].empty();
-    if (steps_ < 4 && random.pick(2)) return random.pick(3) ? IpcEvent::recv : IpcEvent::reply_recv;
-    if (has_caller && random.pick(2)) return random.pick(3) ? IpcEvent::reply_recv : IpcEvent::reply;
+    if (has_caller && random.pick(3)) return random.pick(3) ? IpcEvent::reply_recv : IpcEvent::reply;
+    // Most messages go to somebody who waits: first somebody has to.
+    bool const somebody_waits = std::any_of(std::begin(endpoint_caps_), std::end(endpoint_caps_), [&](auto const& caps) {
+        return world_.at<Endpoint>(caps[0]).state() == Endpoint::State::receiving;
+    });
+    if (!somebody_waits && random.pick(3)) return random.pick(4) ? IpcEvent::recv : IpcEvent::reply_recv;
     static constexpr IpcEvent choices[] = {
         IpcEvent::call,       IpcEvent::call,          IpcEvent::call,       IpcEvent::call,      IpcEvent::call,
         IpcEvent::reply_recv, IpcEvent::reply_recv,    IpcEvent::reply_recv, IpcEvent::send,      IpcEvent::send,
@@ -218,7 +223,7 @@ Event IpcWorld::prepare(IpcEvent kind, Member& member, Random& random) {
     case IpcEvent::other_syscall: {
         static constexpr i64 numbers[] = {static_cast<i64>(abi::Syscall::set_tls_base), static_cast<i64>(abi::Syscall::debug_cap_identify),
                                           -15, 0, 1, 39};
-        i64 const number = thread.vcpu && random.pick(2) ? static_cast<i64>(abi::Syscall::vm_enter) : random.pick_of(numbers);
+        i64 const number = thread.vcpu && random.pick(8) ? static_cast<i64>(abi::Syscall::vm_enter) : random.pick_of(numbers);
         thread.registers().rdx = static_cast<u64>(random.pick(16) ? number : static_cast<i64>(random.word()));
         return SyscallEvent{};
     }

@@ -102,10 +102,11 @@ void IpcWorld::make_state() {
 void IpcWorld::configure(Random& random) {
     steps_ = 0;
     for (Member& member : members_) set_up(member, random);
-    if (random.one_in(8)) {
+    if (random.one_in(4)) {
         CPtr const thread = random.pick_in(members_).thread->cptr();
         EXPECT_EQ(world_.invoke(vcpu_, Label::vcpu_set_tcb, {}, {thread}), success);
-        if (random.pick(2)) world_.invoke(thread, Label::tcb_set_ept_root, {}, {nested_root_});
+        if (random.pick(4)) world_.invoke(thread, Label::tcb_set_ept_root, {}, {nested_root_});
+        if (random.pick(4)) world_.invoke(thread, Label::tcb_bind_notification, {}, {notification_caps_[0][0]});
     }
     world_.root().invoke(tcb, Label::tcb_suspend);
 }
@@ -148,6 +149,7 @@ void IpcWorld::set_up_space(Member& member, Random& random) {
     auto const empty = [&](Tcb::SlotIndex index) { delete_simple(world_.kernel, member.thread->tcb().slot(index)); };
     if (member.cspace == 5) empty(Tcb::cspace);
     if (random.one_in(12)) empty(Tcb::vspace);
+    if (random.one_in(12)) empty(Tcb::reply_master); // as before the thread's first Resume
 }
 
 void IpcWorld::set_up_upcall(Member const& member, Random& random) {
