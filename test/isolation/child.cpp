@@ -28,12 +28,15 @@ Child::Child(Supply& supply) {
         auto const frame = supply.make<user::Frame>();
         copy_bytes(supply.view(frame), attacks_start + offset, size - offset < page_size ? size - offset : page_size);
         supply.map(space, frame, attacks + offset, abi::right::read);
+        frames.push(frame.cptr);
     }
     auto const code_frame = supply.make<user::Frame>(), data_frame = supply.make<user::Frame>();
     code_view = supply.view(code_frame);
     data_view = supply.view(data_frame);
     supply.map(space, code_frame, code, read_write);
     supply.map(space, data_frame, data, read_write);
+    frames.push(code_frame.cptr);
+    frames.push(data_frame.cptr);
     must("give the child its fault endpoint",
          cnode.mint(fault_slot, own_cnode.at(faults.cptr), abi::right::write | abi::right::grant_reply, 0x77, cnode_radix));
     start_thread(supply, stack_top - page_size, buffer);
@@ -51,6 +54,8 @@ void Child::start_thread(Supply& supply, u64 stack, u64 buffer_address) {
     buffer_view = reinterpret_cast<abi::IpcBuffer*>(supply.view(buffer_frame));
     supply.map(space, buffer_frame, buffer_address, read_write);
     stack_top_ = stack + page_size;
+    frames.push(stack_frame.cptr);
+    frames.push(buffer_frame.cptr);
     tcb = supply.make<user::Tcb>();
     must("configure the child", tcb.configure({fault_slot, cnode, user::plain_guard(cnode_radix), space}, {buffer_address}, buffer_frame));
 }

@@ -39,6 +39,7 @@ public:
     // A second thread in the address space and the CSpace of another child, with a stack and an IPC buffer of its own.
     Child(Supply& supply, Child const& sibling);
     Child(Child const&) = delete;
+    Child& operator=(Child const&) = delete;
 
     // Where a label of section .attacks stands in a child.
     static u64 address_of(void const* label) {
@@ -72,6 +73,7 @@ public:
     u8* code_view;
     u8* data_view;
     abi::IpcBuffer* buffer_view;
+    FixedVector<u64, 16> frames; // of its memory, as it is mapped there; not how the root task sees them
 
 private:
     void start_thread(Supply& supply, u64 stack, u64 buffer_address);

@@ -80,13 +80,17 @@ u64 Supply::copy(u64 cptr, u64 rights) {
 }
 
 void Supply::map(user::VSpace space, user::Frame frame, u64 address, u64 rights, u64 attributes) {
+    auto const add = [&](auto structure) {
+        must("map a paging structure", structure.map(space, address));
+        if (space.cptr != own_space.cptr) structures_.push(structure.cptr);
+    };
     for (;;) {
         auto const mapped = frame.map(space, {address}, rights, attributes);
         if (mapped) return;
         switch (mapped.error().missing_level()) {
-        case 39: must("map a PDPT", make<user::Pdpt>().map(space, address)); break;
-        case 30: must("map a page directory", make<user::PageDirectory>().map(space, address)); break;
-        case 21: must("map a page table", make<user::PageTable>().map(space, address)); break;
+        case 39: add(make<user::Pdpt>()); break;
+        case 30: add(make<user::PageDirectory>()); break;
+        case 21: add(make<user::PageTable>()); break;
         default: stop("map a frame", mapped.error());
         }
     }
@@ -107,6 +111,7 @@ u8* Supply::view(user::Frame frame, u64 bytes) {
 void Supply::take_back() {
     must("revoke the memory", own_cnode.revoke(memory_.cptr));
     next_ = first_;
+    structures_.clear();
 }
 
 void start_world(abi::BootInfo const& boot) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "abi/boot_info.hpp"
+#include "base/fixed_vector.hpp"
 #include "user/domain.hpp"
 #include "user/io_port.hpp"
 #include "user/tcb.hpp"
@@ -55,11 +56,14 @@ public:
     // The same frame, or another capability to it, where the root task sees it.
     u8* view(user::Frame frame, u64 bytes = page_size);
     void take_back(); // all objects are gone, the slots and the memory free
+    // The paging structures that map() made outside the root task's own address space, as many as fit.
+    FixedVector<u64, 64>& structures() { return structures_; }
     user::Untyped memory() const { return memory_; }
 
 private:
     user::Untyped memory_;
     u64 first_, next_, end_;
+    FixedVector<u64, 64> structures_;
 };
 
 void start_world(abi::BootInfo const& info);
