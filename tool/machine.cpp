@@ -9,7 +9,7 @@
 namespace {
 
 // Features that TCG lacks are switched off by name: it would drop them anyway, with a warning for each.
-constexpr char const* tcg_amd = "EPYC,-rdseed,-sha-ni,-fxsr-opt,-misalignsse,-3dnowprefetch,-osvw,-topoext,-nrip-save,-xsavec";
+constexpr char const* tcg_amd = "EPYC,+umip,-rdseed,-sha-ni,-fxsr-opt,-misalignsse,-3dnowprefetch,-osvw,-topoext,-nrip-save,-xsavec";
 constexpr char const* tcg_intel = "Skylake-Client-noTSX-IBRS,-pcid,-x2apic,-tsc-deadline,-invpcid,-rdseed,-spec-ctrl,"
                                   "-3dnowprefetch,-xsavec,+pdpe1gb";
 constexpr char const* tcg_plain = "Haswell-noTSX,-pcid,-x2apic,-tsc-deadline,-invpcid,+pdpe1gb";
