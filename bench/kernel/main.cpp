@@ -7,6 +7,7 @@
 
 void root_main(abi::BootInfo const& info) {
     World world = make_world(info);
+    report(name("retype.first_of_boot_untyped"), world.first_retype);
     measure_system_calls(world);
     for (Where const where : {Where::same, Where::diff}) {
         measure_ipc(world, where);

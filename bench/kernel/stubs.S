@@ -149,7 +149,18 @@ bench_repeat_timed:
     read_counter BEHIND
     jmp bench_repeat_timed
 
-// The same without readings: the other side of round trips.
+// The same, and after each the system call in r12, which waits for the main thread.
+    .globl bench_repeat_timed_and_wait
+bench_repeat_timed_and_wait:
+    read_counter BEFORE
+    full_call
+    read_counter BEHIND
+    xchg %r12, %r14
+    lean_call
+    xchg %r12, %r14
+    jmp bench_repeat_timed_and_wait
+
+// Without readings: the other side of round trips.
     .globl bench_repeat
 bench_repeat:
     full_call

@@ -27,6 +27,7 @@ void bench_timed_pair(SystemCall* first, SystemCall* second);
 void bench_timed_touch(SystemCall* map, SystemCall* unmap, u64 address);
 // Where threads start (Worker in world.hpp sets their registers).
 void bench_repeat_timed();
+void bench_repeat_timed_and_wait();
 void bench_repeat();
 void bench_repeat_pair();
 void bench_fault_on_memory();

@@ -33,13 +33,13 @@ void fill_other(World& world, abi::BootInfo const& info) {
         map_shared(world, frame, address);
 }
 
-// Memory comes from the boot loader as it is: the first Retype clears all of it.
-void report_first_retype(World& world, user::CPtr untyped) {
+u64 count_first_retype(World& world, user::CPtr untyped) {
     auto const slot = world.take_slot();
-    report(name("retype.first_of_boot_untyped"),
-           timed_invocation(untyped, abi::Label::untyped_retype, {std::to_underlying(abi::ObjectType::endpoint), 0, 0, 0, slot, 1}, {world.cnode.cptr}));
+    u64 const count =
+        timed_invocation(untyped, abi::Label::untyped_retype, {std::to_underlying(abi::ObjectType::endpoint), 0, 0, 0, slot, 1}, {world.cnode.cptr});
     must("delete the first object", world.cnode.remove(slot));
     world.slots.give_back(slot);
+    return count;
 }
 
 unsigned take_number() {
@@ -78,7 +78,7 @@ World make_world(abi::BootInfo const& info) {
     for (u64 i = 0; i < info.untyped.end - info.untyped.start; ++i) {
         abi::UntypedDescriptor const& untyped = info.untyped_list[i];
         if (untyped.is_device || untyped.size_bits != memory_bits) continue;
-        report_first_retype(world, info.untyped.start + i);
+        world.first_retype = count_first_retype(world, info.untyped.start + i);
         must("take memory", memory.add({info.untyped.start + i}, untyped.size_bits));
         break;
     }
@@ -98,7 +98,7 @@ Worker::Worker(World& world, Start const& start)
     : world_(world), number_(take_number()), tcb_(world.make<user::Tcb>()), taken_{number_} {
     auto const space = start.where == Where::same ? world.space : world.other;
     must("configure a thread",
-         tcb().configure({start.fault_endpoint, world.cnode, 0, space}, buffer_address(number_), {buffers[number_]}));
+         tcb().configure({start.fault_endpoint, {start.cspace}, start.cspace_guard, space}, buffer_address(number_), {buffers[number_]}));
     must("give it a priority", tcb().set_priority(world.self, start.priority));
     set_fpu(world, tcb(), start.fpu);
     abi::UserContext registers{};

@@ -16,6 +16,7 @@ struct World {
     user::VSpace space{abi::initial_slot::vspace};
     user::VSpace other;
     user::Tcb self{abi::initial_slot::tcb};
+    u64 first_retype{}; // instructions: boot memory comes as the loader left it, the first Retype clears all 64 MiB of it
     user::SlotAllocator& slots;
     user::UntypedAllocator& memory;
     user::ObjectAllocator& objects;
@@ -41,10 +42,12 @@ public:
         void (*loop)();
         Where where = Where::same;
         SystemCall call{};
-        SystemCall second{}; // for bench_repeat_pair
+        SystemCall second{}; // for the loops with two system calls
         u64 priority = main_priority;
         bool fpu = false;
         user::CPtr fault_endpoint = 0;
+        user::CPtr cspace = abi::initial_slot::cnode;
+        u64 cspace_guard = 0; // guard word; 0: as in the capability
     };
     // It runs when the main thread blocks or yields, or at once if its priority is higher.
     Worker(World& world, Start const& start);
