@@ -59,8 +59,9 @@ Checked<std::vector<BenchRow>> bench_boot() { return ::bench_boot(3); }
 struct Bench {
     std::string_view name;
     Checked<std::vector<BenchRow>> (*measure)();
+    Checked<void> (*draw)(std::vector<BenchRow> const& rows, std::filesystem::path const& folder) = nullptr;
 };
-constexpr Bench benches[] = {{"boot", bench_boot}, {"kernel", bench_kernel}, {"upcall", bench_upcall}};
+constexpr Bench benches[] = {{"boot", bench_boot}, {"growth", bench_growth, draw_growth}, {"kernel", bench_kernel}, {"upcall", bench_upcall}};
 
 } // namespace
 
@@ -72,9 +73,10 @@ Checked<int> bench(std::optional<std::string> const& name, BenchOptions const& o
         known = true;
         auto const more = TRY(bench.measure());
         rows.insert(rows.end(), more.begin(), more.end());
+        if (options.plots && bench.draw != nullptr) TRY(bench.draw(more, *options.plots));
     }
     if (!known) {
-        return fail(Problem({"bench", 0, ""}, {fmt::format("there is no measurement \"{}\"", *name), "choose one of: boot, kernel, upcall"}));
+        return fail(Problem({"bench", 0, ""}, {fmt::format("there is no measurement \"{}\"", *name), "choose one of: boot, growth, kernel, upcall"}));
     }
     fmt::print("{}", options.json ? rows_as_json(rows) : rows_as_text(rows));
     if (!options.at_most_peer) return 0;

@@ -29,13 +29,23 @@ Checked<std::vector<BenchRow>> bench_boot(unsigned runs);
 Checked<std::vector<BenchRow>> bench_counted(Checked<BootImage> const& made);
 std::vector<BenchRow> parse_rows(std::string_view console);
 
-// The kernel's operations beside the original kernel's (bench_original.cpp).
-Checked<std::vector<BenchRow>> bench_kernel();
-// What was recorded, in its order: names and instructions.
+// What was recorded on the original kernel, in its order: names and instructions.
 using RecordedFigures = std::vector<std::pair<std::string, double>>;
-// The measured rows in the recorded order, each with its recorded figure as its peer; at the end rows that sum up: how many
-// are above the recorded figure, and the geometric mean of the ratios. Fails unless the same names were measured as recorded.
+// From a file with a line NAME,INSTRUCTIONS for each; lines with # in front are comments.
+Checked<RecordedFigures> read_recorded(std::filesystem::path const& file);
+// The machine it was recorded on, and its profile.
+inline constexpr MachineOptions machine_of_original{
+    .cpu = CpuModel::plain, .memory = {}, .debug_calls = DebugCalls::none, .instruction_count = true, .debugger = false};
+// The measured rows in the recorded order, each with its recorded figure as its peer. Fails unless the same names were
+// measured as recorded.
 Checked<std::vector<BenchRow>> beside_recorded(std::vector<BenchRow> const& measured, RecordedFigures const& recorded);
+// Of rows with peers: how many are above, and the geometric mean of the ratios.
+std::vector<BenchRow> summary_of(std::vector<BenchRow> const& rows, std::string const& prefix);
+
+Checked<std::vector<BenchRow>> bench_kernel(); // the kernel's operations beside the original's
+Checked<std::vector<BenchRow>> bench_growth(); // the same over the number of things there are
+// Draws bench_growth's rows, one SVG for each plot. The folder exists.
+Checked<void> draw_growth(std::vector<BenchRow> const& rows, std::filesystem::path const& folder);
 
 // What a monitor reports when the guest is up: "NAME: 4.321 s: 1234 exits: ports 700, interrupt windows 400".
 struct MonitorReport {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `tessera bench kernel`: our figures beside those that were recorded on the original kernel (bench/kernel/original.csv).
+// Our figures beside those that were recorded on the original kernel (original.csv), and `tessera bench kernel`.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -9,9 +9,7 @@
 #include "tool/file.hpp"
 #include "tool/tree.hpp"
 
-namespace {
-
-Checked<RecordedFigures> figures_in(std::filesystem::path const& path) {
+Checked<RecordedFigures> read_recorded(std::filesystem::path const& path) {
     Place place{path.string(), 0, ""};
     auto const bytes = TRY(read_file(path, place));
     std::string_view text(reinterpret_cast<char const*>(bytes.data()), bytes.size());
@@ -32,32 +30,36 @@ Checked<RecordedFigures> figures_in(std::filesystem::path const& path) {
     return figures;
 }
 
-} // namespace
-
 Checked<std::vector<BenchRow>> beside_recorded(std::vector<BenchRow> const& measured, RecordedFigures const& recorded) {
     std::vector<BenchRow> rows;
-    double above = 0, logarithms = 0;
     for (auto const& [name, figure] : recorded) {
         auto const row = std::ranges::find(measured, name, &BenchRow::name);
-        if (row == measured.end()) return fail(Problem({"bench kernel", 0, name}, {"was not measured", "measure it in bench/kernel"}));
+        if (row == measured.end()) return fail(Problem({"bench", 0, name}, {"was recorded but not measured", "measure it too"}));
         rows.push_back({name, row->value, row->unit, "original", figure});
-        above += row->value > figure ? 1 : 0;
-        logarithms += std::log(row->value / figure);
     }
     for (auto const& row : measured) {
         if (std::ranges::find(recorded, row.name, &RecordedFigures::value_type::first) == recorded.end())
-            return fail(Problem({"bench kernel", 0, row.name}, {"is not in bench/kernel/original.csv", "name it as there"}));
+            return fail(Problem({"bench", 0, row.name}, {"was measured but not recorded", "name it as in original.csv"}));
     }
-    rows.push_back({"kernel.lines_above_original", above, "lines", "", 0});
-    rows.push_back({"kernel.geometric_mean", std::exp(logarithms / static_cast<double>(recorded.size())), "ratio", "", 0});
     return rows;
+}
+
+std::vector<BenchRow> summary_of(std::vector<BenchRow> const& rows, std::string const& prefix) {
+    double above = 0, logarithms = 0;
+    for (auto const& row : rows) {
+        above += row.value > row.peer_value ? 1 : 0;
+        logarithms += std::log(row.value / row.peer_value);
+    }
+    return {{prefix + "lines_above_original", above, "lines", "", 0},
+            {prefix + "geometric_mean", std::exp(logarithms / static_cast<double>(rows.size())), "ratio", "", 0}};
 }
 
 Checked<std::vector<BenchRow>> bench_kernel() {
     auto const tree = Tree::of_this_program();
-    auto const recorded = TRY(figures_in(tree.source / "bench/kernel/original.csv"));
-    // The machine on which the original was measured, and its profile.
-    constexpr MachineOptions same_machine{.cpu = CpuModel::plain, .memory = {}, .debug_calls = DebugCalls::none, .instruction_count = true, .debugger = false};
-    auto const rows = TRY(bench_counted(image_of_root_task(tree.program("bench/kernel/bench_kernel"), same_machine)));
-    return beside_recorded(rows, recorded);
+    auto const recorded = TRY(read_recorded(tree.source / "bench/kernel/original.csv"));
+    auto const measured = TRY(bench_counted(image_of_root_task(tree.program("bench/kernel/bench_kernel"), machine_of_original)));
+    auto rows = TRY(beside_recorded(measured, recorded));
+    auto const summary = summary_of(rows, "kernel.");
+    rows.insert(rows.end(), summary.begin(), summary.end());
+    return rows;
 }

@@ -39,5 +39,6 @@ Checked<int> test(std::optional<std::string> const& name);
 struct BenchOptions {
     bool json{};
     bool at_most_peer{}; // fail when a row is above its peer
+    std::optional<std::filesystem::path> plots; // folder to draw growth in
 };
 Checked<int> bench(std::optional<std::string> const& name, BenchOptions const& options);
