@@ -64,19 +64,22 @@ Tcb& Scheduler::decide(Tcb& current, Tcb& idle) {
     bool const current_runs = current.runnable() && current.domain == current_domain;
     if (!candidate && !choose) {
         if (current_runs || (current.state == ThreadState::idle && highest() < 0)) return current;
-    } else if (candidate) {
-        dequeue(*candidate);
+    } else if (candidate) { // a thread that was resumed waits at the head of its queue already, and stays there
         if (current_runs) {
             if (candidate->priority > current.priority) {
                 enqueue(current);
+                dequeue(*candidate);
                 return *candidate;
             }
             if (candidate->priority == current.priority) append(*candidate);
             else enqueue(*candidate);
             return current;
         }
-        if (candidate->priority >= current.priority && current.state != ThreadState::idle) return *candidate;
-        if (highest() <= candidate->priority) return *candidate;
+        bool const as_good = candidate->priority >= current.priority && current.state != ThreadState::idle;
+        if (as_good || highest() <= candidate->priority) {
+            dequeue(*candidate);
+            return *candidate;
+        }
         enqueue(*candidate);
     }
     if (current.runnable()) enqueue(current);

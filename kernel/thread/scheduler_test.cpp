@@ -189,11 +189,15 @@ TEST_F(SchedulerTest, PriorityChangesActAtOnce) {
 TEST_F(SchedulerTest, AResumedEqualRunsNextBeforeOthers) {
     Thread& one = kernel.thread(10);
     Thread& two = kernel.thread(10);
-    kernel.thread(10);
-    EXPECT_EQ(kernel.invoke(two.cptr(), Label::tcb_suspend), success);
+    Thread& three = kernel.thread(10);
+    EXPECT_EQ(kernel.invoke(three.cptr(), Label::tcb_suspend), success);
     leave_root();
-    EXPECT_EQ(one.invoke(two.cptr(), Label::tcb_resume), success);
+    EXPECT_EQ(one.invoke(three.cptr(), Label::tcb_resume), success);
     EXPECT_TRUE(runs(one));
+    one.receive(endpoint);
+    EXPECT_TRUE(runs(three));
+    three.receive(endpoint);
+    EXPECT_TRUE(runs(two));
 }
 
 TEST_F(SchedulerTest, ReplyAndReceiveWakeTwoAndTheBestRuns) {
