@@ -64,6 +64,13 @@ void check_equal(char const* what, u64 actual, u64 expected) {
     print(failure(what).add(": expected ").hexadecimal(expected).add(", actual ").hexadecimal(actual).add('\n'));
 }
 
+void check_text(char const* what, char const* actual, char const* expected) {
+    ++group_checks;
+    std::size_t const size = __builtin_strlen(expected);
+    if (__builtin_strlen(actual) == size && __builtin_memcmp(actual, expected, size) == 0) return;
+    print(failure(what).add(": expected \"").add(expected).add("\", actual \"").add(actual).add("\"\n"));
+}
+
 void check_answer(char const* what, Answer const& actual, Answer const& expected) {
     ++group_checks;
     if (actual == expected) return;

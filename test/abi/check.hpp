@@ -7,6 +7,7 @@
 void begin_group(char const* name);
 void check(char const* what, bool holds);
 void check_equal(char const* what, u64 actual, u64 expected);
+void check_text(char const* what, char const* actual, char const* expected);
 void check_answer(char const* what, Answer const& actual, Answer const& expected);
 void print_score(); // the last line: "abi: N checks, M failed"
 

@@ -18,3 +18,12 @@ void check_io_port();             // 7.9, 7.5
 void check_paging();              // 7.6
 void check_pages();               // 7.7
 void check_asid();                // 7.8
+void check_ipc();                 // 8.1 to 8.3
+void check_transfer();            // 8.4
+void check_reply();               // 8.5 to 8.7
+void check_notifications();       // 8.8
+void check_scheduling();          // 8.9, 8.10
+void check_faults();              // 9.1, 9.2
+void check_fault_replies();       // 9.3
+void check_derivation();          // 10.1 to 10.3
+void check_deletion();            // 10.4, 10.5, 11

@@ -85,7 +85,6 @@ struct Timer {
     user::IoPort ports;
     explicit Timer(Scope& scope) : ports{scope.slot()} {
         must("the PIT's ports", invoke(abi::initial_slot::io_port_control, Label::x86_io_port_control_issue, {0x40, 0x43, ports.cptr, depth}, {root_cnode}));
-        out(0x43, 0x30);
     }
     void out(u16 port, u8 value) const { must("write to the PIT", ports.out8(port, value).has_value()); }
     void start() const {
@@ -124,13 +123,12 @@ void check_delivery() {
     must("pin 2", invoke(control, io_apic, {handler, depth, 0, 2, 0, 0, 0}, {root_cnode}));
     auto const ack = [&] { must("acknowledge", invoke(handler, Label::irq_ack_irq)); };
     auto const set = [&](CPtr to) { must("set", invoke(handler, Label::irq_set_irq_handler, {}, {to})); };
-    auto const drain = [&](CPtr from) { // an I/O APIC may have kept an edge while the line was masked
-        ack();
-        Timer::quiet(from);
-        ack();
-        Timer::quiet(from);
+    auto const drain = [&](CPtr from) { // what was still to come, for example an edge that the I/O APIC kept while masked
+        do ack();
+        while (!Timer::quiet(from));
     };
-    Timer::quiet(notification);
+    timer.start(); // until now it may have run periodically
+    timer.silent(notification);
     set(badged);
     drain(notification);
     timer.start();

@@ -36,6 +36,15 @@ extern "C" [[noreturn]] void start() {
     check_paging();
     check_pages();
     check_asid();
+    check_ipc();
+    check_transfer();
+    check_reply();
+    check_notifications();
+    check_scheduling();
+    check_faults();
+    check_fault_replies();
+    check_derivation();
+    check_deletion();
     print_score();
     for (;;) invoke(initial_tcb, Label::tcb_suspend);
 }
