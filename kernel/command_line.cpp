@@ -1,39 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/command_line.hpp"
 
+#include <string_view>
+
 namespace {
 
-constexpr DebugCalls choices[] = {DebugCalls::all, DebugCalls::root_task, DebugCalls::none};
+constexpr std::string_view debug_key = "debug=";
+struct Choice {
+    DebugCalls calls;
+    std::string_view word;
+};
+constexpr Choice choices[] = {{DebugCalls::all, "debug=all"}, {DebugCalls::root_task, "debug=root"}, {DebugCalls::none, "debug=none"}};
 
-// Does the word at `text`, of `length` bytes, read debug=NAME?
-bool is_choice(char const* text, u64 length, char const* name) {
-    constexpr char key[] = "debug=";
-    u64 at = 0;
-    for (char const* part : {static_cast<char const*>(key), name})
-        for (; *part; ++part, ++at)
-            if (at == length || text[at] != *part) return false;
-    return at == length;
+void read_word(std::string_view word, CommandLine& result) {
+    using namespace std::literals;
+    for (Choice const& choice : choices)
+        if (word == choice.word) result.debug_calls = choice.calls;
+    if (word == "fastpath=on"sv) result.fast_paths = true;
+    if (word == "fastpath=off"sv) result.fast_paths = false;
 }
 
 } // namespace
 
 char const* name_of(DebugCalls calls) {
-    switch (calls) {
-    case DebugCalls::all: return "all";
-    case DebugCalls::root_task: return "root";
-    case DebugCalls::none: return "none";
-    }
+    for (Choice const& choice : choices)
+        if (calls == choice.calls) return choice.word.data() + debug_key.size();
     return "";
 }
 
-DebugCalls debug_calls_in(char const* text, u64 limit) {
-    DebugCalls result = DebugCalls::all;
+CommandLine read_command_line(char const* text, u64 limit) {
+    CommandLine result;
     u64 at = 0;
     while (text && at < limit && text[at]) {
         u64 length = 0;
         while (at + length < limit && text[at + length] && text[at + length] != ' ') ++length;
-        for (DebugCalls const choice : choices)
-            if (is_choice(text + at, length, name_of(choice))) result = choice;
+        read_word({text + at, length}, result);
         at += length;
         if (at < limit && text[at] == ' ') ++at;
     }

@@ -21,14 +21,19 @@ Tcb& Kernel::start(Cpu& cpu, Tcb& thread) {
     cpu_ = &cpu;
     scheduler.enqueue(thread);
     scheduler.choose_new();
-    return finish();
+    return go_on_with(next_thread());
 }
 
-Tcb& Kernel::handle(Cpu& cpu, Event const& event) {
+Tcb& Kernel::general_syscall() {
+    on_syscall();
+    return next_thread();
+}
+
+Tcb& Kernel::handle_other(Cpu& cpu, Event const& event) {
     cpu_ = &cpu;
     if (current().state == ThreadState::running_vm) on_guest_stop();
     std::visit(Overload{
-                   [&](SyscallEvent) { on_syscall(); },
+                   [](SyscallEvent) { /* handle_syscall */ },
                    [&](PageFaultEvent fault) {
                        if (!start_upcall(current(), abi::UpcallCause::page_fault, 14, fault.error_code,
                                          fault.address.value))
@@ -51,7 +56,7 @@ Tcb& Kernel::handle(Cpu& cpu, Event const& event) {
                    [](VmExitEvent) { /* on_guest_stop saw to it */ },
                },
                event);
-    return finish();
+    return go_on_with(next_thread());
 }
 
 void Kernel::on_syscall() {
@@ -125,11 +130,6 @@ void Kernel::on_tick() {
     if (abi::domains == 1 && !needs_tick(thread)) run_tick(false);
 }
 
-// Time slices mean nothing to a thread that shares the processor with nobody, unless it asked to be told of their end.
-bool Kernel::needs_tick(Tcb const& thread) const {
-    return scheduler.has_peer(thread) || (thread.upcall.causes & abi::upcall_causes::time_slice);
-}
-
 void Kernel::run_tick(bool on) {
     cpu_->tick_runs = on;
     machine::run_tick(on);
@@ -157,60 +157,33 @@ void Kernel::raise(Tcb& thread, Fault const& fault) {
     thread.state = ThreadState::inactive;
 }
 
-Tcb& Kernel::finish() {
+Tcb& Kernel::next_thread() {
     // Whoever is chosen anew gets the VSpace it has now, also the thread that ran: ABI 7.1, Configure.
-    if (scheduler.choosing()) reload_address_space();
-    Tcb& next = scheduler.decide(current(), cpu_->idle);
-    if (next.state == ThreadState::restart) {
-        next.context.next_ip = next.registers().rip;
-        next.state = ThreadState::running;
-    }
-    if (next.state == ThreadState::running_vm) prepare_guest(next);
-    if (!cpu_->tick_runs && needs_tick(next)) run_tick(true);
-    if (&next != cpu_->current) {
-        switch_to(next);
-        return next;
-    }
-    if (cpu_->address_space_stale) load_address_space(next);
-    if (cpu_->guest_ran || next.state == ThreadState::running_vm) load_fpu();
-    return next;
+    if (scheduler.choosing()) cpu_->address_space_stale = true;
+    return scheduler.decide(current(), cpu_->idle);
 }
 
-void Kernel::switch_to(Tcb& thread) {
-    cpu_->current = &thread;
-    load_address_space(thread);
-    machine::load_segment_bases(thread.registers().fs_base, thread.registers().gs_base);
-    load_fpu();
+// Restart: the thread continues at FaultIP. In VMEnter its guest runs. Idle needs nothing.
+void Kernel::become_running(Tcb& thread) {
+    if (thread.state == ThreadState::restart) {
+        thread.context.next_ip = thread.registers().rip;
+        thread.state = ThreadState::running;
+    }
+    if (thread.state == ThreadState::running_vm) prepare_guest(thread);
 }
 
-// Eager: the state of one thread never stays where another could reach it. A thread that may not use the FPU costs nothing.
-void Kernel::load_fpu() {
-    Tcb& thread = current();
+// The thread's guest runs next. The machine loads and saves the guest's FPU state with the guest.
+Tcb& Kernel::enter_guest(Tcb& thread) {
+    if (&thread != cpu_->current) {
+        cpu_->current = &thread;
+        load_address_space(thread);
+        machine::load_segment_bases(thread.registers().fs_base, thread.registers().gs_base);
+    } else if (cpu_->address_space_stale) {
+        load_address_space(thread);
+    }
     cpu_->guest_ran = false;
-    if (thread.state == ThreadState::running_vm) { // the machine loads and saves the guest's
-        if (cpu_->fpu_owner) release_fpu(*cpu_->fpu_owner, true);
-        return;
-    }
-    if (thread.fpu_disabled) return machine::enable_fpu(false);
-    machine::enable_fpu(true);
-    if (cpu_->fpu_owner == &thread) return;
-    if (cpu_->fpu_owner) machine::save_fpu(cpu_->fpu_owner->context.fpu);
-    machine::load_fpu(thread.context.fpu);
-    cpu_->fpu_owner = &thread;
-}
-
-void Kernel::load_address_space(Tcb& thread) {
-    cpu_->address_space_stale = false;
-    PhysAddr root = machine::kernel_address_space();
-    Asid asid{};
-    auto const vspace = thread.cap(Tcb::vspace).as<Pml4Cap>();
-    if (vspace && asids.root(vspace->asid) == vspace->table) {
-        root = machine::physical(vspace->table);
-        asid = vspace->asid;
-    }
-    if (root == cpu_->loaded_root) return;
-    cpu_->loaded_root = root;
-    machine::load_address_space(root, asid);
+    if (cpu_->fpu_owner) release_fpu(*cpu_->fpu_owner, true);
+    return thread;
 }
 
 void Kernel::release_fpu(Tcb& thread, bool save) {

@@ -10,6 +10,7 @@
 #include "kernel/command_line.hpp"
 #include "kernel/device/vcpu_table.hpp"
 #include "kernel/event.hpp"
+#include "kernel/fast_path.hpp"
 #include "kernel/memory/asid.hpp"
 #include "kernel/memory/guest_tag.hpp"
 #include "kernel/thread/domain.hpp"
@@ -19,6 +20,7 @@ class Kernel {
 public:
     struct Options {
         DebugCalls debug_calls = DebugCalls::all;
+        bool fast_paths = true; // off: every event takes the general way
         unsigned preemption_interval = abi::work_units_per_preemption; // tests stop long work at every step
     };
     Kernel() = default;
@@ -28,10 +30,19 @@ public:
 
     // The current thread's registers are in its Context. The result's Context is what the processor goes on with:
     // a thread (user mode, or its Vcpu when it is running_vm) or the idle thread.
-    [[nodiscard]] Tcb& handle(Cpu& cpu, Event const& event);
+    [[nodiscard]] Tcb& handle(Cpu& cpu, Event const& event) {
+        return std::holds_alternative<SyscallEvent>(event) ? handle_syscall(cpu) : handle_other(cpu, event);
+    }
+    [[nodiscard]] Tcb& handle_syscall(Cpu& cpu) {
+        cpu_ = &cpu;
+        Tcb* next = options_.fast_paths ? fast_path::system_call(*this) : nullptr;
+        if (!next) next = &general_syscall();
+        return go_on_with(*next);
+    }
+    [[nodiscard]] Tcb& handle_other(Cpu& cpu, Event const& event); // no SyscallEvent
     // Boot: the first thread is `thread`.
     [[nodiscard]] Tcb& start(Cpu& cpu, Tcb& thread);
-    void allow_debug_calls(DebugCalls calls) { options_.debug_calls = calls; }
+    void set(Options const& options) { options_ = options; }
 
     Tcb& current() { return *cpu_->current; }
     Cpu& cpu() { return *cpu_; }
@@ -50,10 +61,35 @@ public:
     void unbind_vcpu(Vcpu& vcpu);
     // The FPU's contents go back to their thread (its Tcb is read, flagged or deleted).
     void release_fpu(Tcb& thread, bool save);
-    // Gives the current thread the FPU it may have.
-    void load_fpu();
+    // Gives the current thread the FPU it may have. Eager: the state of one thread never stays where another could reach it.
+    [[gnu::always_inline]] void load_fpu() {
+        Tcb& thread = current();
+        cpu_->guest_ran = false;
+        if (thread.fpu_disabled) return machine::enable_fpu(false);
+        machine::enable_fpu(true);
+        if (cpu_->fpu_owner == &thread) return;
+        if (cpu_->fpu_owner) machine::save_fpu(cpu_->fpu_owner->context.fpu);
+        machine::load_fpu(thread.context.fpu);
+        cpu_->fpu_owner = &thread;
+    }
     // The thread runs in an address space that changed or went away.
-    void reload_address_space() { cpu_->address_space_stale = true; }
+    void reload_address_space() {
+        cpu_->loaded_space = Cpu::unknown_space;
+        cpu_->address_space_stale = true;
+    }
+    // The end of every kernel entry: `next` is what the processor goes on with.
+    [[gnu::always_inline]] Tcb& go_on_with(Tcb& next) {
+        if (next.state != ThreadState::running) [[unlikely]] become_running(next);
+        if (!cpu_->tick_runs && needs_tick(next)) [[unlikely]] run_tick(true);
+        if (next.state == ThreadState::running_vm) [[unlikely]] return enter_guest(next);
+        if (&next != cpu_->current) {
+            switch_to(next);
+        } else {
+            if (cpu_->address_space_stale) [[unlikely]] load_address_space(next);
+            if (cpu_->guest_ran) [[unlikely]] load_fpu();
+        }
+        return next;
+    }
 
     Scheduler scheduler;
     DomainSchedule domain_schedule;
@@ -67,11 +103,37 @@ private:
     void on_syscall();
     void on_interrupt(u8 vector);
     void on_tick();
-    void run_tick(bool on);
-    bool needs_tick(Tcb const& thread) const;
-    Tcb& finish();
-    void switch_to(Tcb& thread);
-    void load_address_space(Tcb& thread);
+    [[gnu::noinline]] void run_tick(bool on);
+    // Time slices mean nothing to a thread that shares the processor with nobody, unless it asked to be told of their end.
+    [[gnu::always_inline]] bool needs_tick(Tcb const& thread) const {
+        return scheduler.has_peer(thread) || (thread.upcall.causes & abi::upcall_causes::time_slice);
+    }
+    Tcb& next_thread();
+    // Not inlined: what is rare shall not cost the rest saved registers.
+    [[gnu::noinline]] void become_running(Tcb& thread);
+    [[gnu::noinline]] Tcb& enter_guest(Tcb& thread);
+    [[gnu::noinline]] Tcb& general_syscall();
+    [[gnu::always_inline]] void switch_to(Tcb& thread) {
+        cpu_->current = &thread;
+        load_address_space(thread);
+        machine::load_segment_bases(thread.registers().fs_base, thread.registers().gs_base);
+        load_fpu();
+    }
+    [[gnu::always_inline]] void load_address_space(Tcb const& thread) {
+        cpu_->address_space_stale = false;
+        Cap const& vspace = thread.cap(Tcb::vspace);
+        u64 const space = vspace.raw().high;
+        if (space == cpu_->loaded_space) return;
+        if (vspace.is<Pml4Cap>()) {
+            auto const root = vspace.get<Pml4Cap>();
+            if (asids.root(root.asid) == root.table) {
+                cpu_->loaded_space = space;
+                return machine::load_address_space(machine::physical(root.table), root.asid);
+            }
+        }
+        cpu_->loaded_space = 0;
+        machine::load_address_space(machine::kernel_address_space(), {});
+    }
     void debug_syscall(abi::Syscall call);
     void enter_vm();      // system call VMEnter of the current thread, which has a Vcpu
     void on_guest_stop(); // the current thread's guest left the processor

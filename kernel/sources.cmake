@@ -2,6 +2,7 @@
 # The kernel core: compiled freestanding into the kernel, and hosted into the tests.
 set(KERNEL_CORE_SOURCES
     kernel/kernel.cpp
+    kernel/fast_path.cpp
     kernel/objects.cpp
     kernel/log.cpp
     kernel/debug_calls.cpp
@@ -14,7 +15,6 @@ set(KERNEL_CORE_SOURCES
     kernel/thread/domain.cpp
     kernel/thread/scheduler.cpp
     kernel/thread/tcb.cpp
-    kernel/thread/thread_queue.cpp
     kernel/thread/upcall.cpp
     kernel/ipc/cancel.cpp
     kernel/ipc/endpoint.cpp

@@ -16,29 +16,36 @@ Guarded<Kernel> the_kernel;
 Cpu the_cpu;
 
 Tcb* handle(Event const& event) {
-    return the_kernel.with([&](Kernel& kernel) { return &kernel.handle(the_cpu, event); });
+    return the_kernel.with([&](Kernel& kernel) { return &kernel.handle_other(the_cpu, event); });
 }
 
-// Runs guests and waits for interrupts, until a thread is to run in user mode: its Context.
-Context* go_on(Tcb* next) {
-    for (;;) {
-        if (next->state == ThreadState::idle) [[unlikely]]
-            next = handle(InterruptEvent{static_cast<u8>(wait_for_interrupt())});
-        else if (next->state == ThreadState::running_vm) next = handle(machine::run_guest(next->vcpu->frame()));
-        else return &next->context;
+// Runs guests and waits for interrupts, until a thread is to run in user mode.
+[[gnu::noinline]] Tcb* wait_for_thread(Tcb* next) {
+    while (next->state != ThreadState::running) {
+        if (next->state == ThreadState::idle) next = handle(InterruptEvent{static_cast<u8>(wait_for_interrupt())});
+        else next = handle(machine::run_guest(next->vcpu->frame()));
     }
+    return next;
+}
+
+Context* go_on(Tcb* next) {
+    if (next->state != ThreadState::running) [[unlikely]] next = wait_for_thread(next);
+    return &next->context;
 }
 
 } // namespace
 
-Context* on_syscall() { return go_on(handle(SyscallEvent{})); }
+Context* on_syscall() {
+    return go_on(the_kernel.with([](Kernel& kernel) { return &kernel.handle_syscall(the_cpu); }));
+}
 Context* enter(Event const& event) { return go_on(handle(event)); }
 
 void run(Environment const& environment) {
     Tcb& first = the_kernel.with([&](Kernel& kernel) -> Tcb& {
         auto const root = boot_root_task(kernel, environment);
         if (!root) machine::fatal("the root task cannot be started: ", root.error().what, root.error().why);
-        kernel.allow_debug_calls(environment.debug_calls);
+        kernel.set({.debug_calls = environment.command_line.debug_calls,
+                    .fast_paths = environment.command_line.fast_paths});
         return kernel.start(the_cpu, **root);
     });
     return_to_user(go_on(&first));

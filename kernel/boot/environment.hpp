@@ -28,5 +28,5 @@ struct Environment {
     u8 rsdp[36]{};                               // ACPI root pointer, zero padded
     bool has_rsdp{};
     u32 tsc_mhz{}; // measured at boot, not 0
-    DebugCalls debug_calls{};
+    CommandLine command_line;
 };

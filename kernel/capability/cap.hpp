@@ -109,14 +109,19 @@ struct CNodeCap {
     using GuardSize = Bits<5, 0>; // of the guard word, ABI 5.2
     using GuardValue = Bits<63, 6>;
     u64 size() const { return u64{1} << radix; }
+    // A CNode that resolves whole addresses (guard and radix together 64 bits: what nearly every capability space is) keeps
+    // its guard where it stands in an address, so that one XOR checks it and leaves the index: lookup.hpp.
+    bool resolves_all() const { return guard_size + radix == 64; }
     RawCap pack() const {
-        return {GuardValue::make(guard) | GuardSize::make(guard_size),
-                cap_bits::type(type) | cap_bits::Small::make(radix) | cap_bits::pointer(slots)};
+        u64 const low = resolves_all() ? guard << radix : GuardValue::make(guard) | GuardSize::make(guard_size);
+        return {low, cap_bits::type(type) | cap_bits::Flag::make(resolves_all()) | cap_bits::Small::make(radix) |
+                         cap_bits::pointer(slots)};
     }
     static CNodeCap unpack(RawCap raw) {
-        return {cap_bits::pointer<Slot>(raw.high),
-                static_cast<unsigned>(cap_bits::Small::get(raw.high)),
-                static_cast<unsigned>(GuardSize::get(raw.low)), GuardValue::get(raw.low)};
+        auto const radix = static_cast<unsigned>(cap_bits::Small::get(raw.high));
+        auto* const slots = cap_bits::pointer<Slot>(raw.high);
+        if (cap_bits::Flag::get(raw.high)) return {slots, radix, 64 - radix, raw.low >> radix};
+        return {slots, radix, static_cast<unsigned>(GuardSize::get(raw.low)), GuardValue::get(raw.low)};
     }
 };
 
@@ -197,7 +202,7 @@ struct FrameCap {
     Asid asid;   // of the address space or nested root, when mapped
     u64 address; // virtual or guest-physical, when mapped
     RawCap pack() const {
-        u64 const small = static_cast<u64>(size) << 2 | static_cast<u64>(rights);
+        u64 const small = small_part(size, rights);
         return {cap_bits::MappedKind::make(static_cast<u64>(mapped_in)) |
                     (address & cap_bits::MappedPage::mask) | cap_bits::MappedAsid::make(asid.value),
                 cap_bits::type(type) | cap_bits::Flag::make(device) | cap_bits::Small::make(small) |
@@ -212,6 +217,9 @@ struct FrameCap {
                 static_cast<MappedIn>(cap_bits::MappedKind::get(raw.low)),
                 {static_cast<u16>(cap_bits::MappedAsid::get(raw.low))},
                 raw.low & cap_bits::MappedPage::mask};
+    }
+    static constexpr u64 small_part(PageSize size, FrameRights rights) {
+        return static_cast<u64>(size) << 2 | static_cast<u64>(rights);
     }
     unsigned size_bits() const { return size_bits_of(size); }
     u64 bytes() const { return u64{1} << size_bits(); }

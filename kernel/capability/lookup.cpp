@@ -2,6 +2,8 @@
 #include "kernel/capability/lookup.hpp"
 
 std::expected<FoundSlot, LookupFailure> lookup_slot(Cap const& root, u64 address, unsigned bits) {
+    if (bits == 64)
+        if (Slot* const slot = lookup_at_once(root, address)) return FoundSlot{slot, 0};
     if (!root.is<CNodeCap>()) return fail(LookupFailure::invalid_root());
     Cap const* node = &root;
     while (true) {

@@ -6,24 +6,6 @@
 #include "kernel/ipc/transfer.hpp"
 #include "kernel/kernel.hpp"
 
-void Endpoint::enqueue(Tcb& thread, State state) {
-    thread.blocking_object = this;
-    queue_.append(thread);
-    queue_.set_tag(static_cast<unsigned>(state));
-}
-
-Tcb& Endpoint::dequeue_head() {
-    Tcb& thread = *queue_.head();
-    cancel(thread);
-    thread.blocking_object = nullptr;
-    return thread;
-}
-
-void Endpoint::cancel(Tcb& thread) {
-    queue_.remove(thread);
-    if (queue_.empty()) queue_.set_tag(static_cast<unsigned>(State::idle));
-}
-
 void Endpoint::send(Kernel& kernel, Tcb& sender, Sending const& how) {
     if (state() != State::receiving) {
         if (!how.blocking) return;
@@ -34,7 +16,7 @@ void Endpoint::send(Kernel& kernel, Tcb& sender, Sending const& how) {
         sender.blocked_is_call = how.is_call;
         return enqueue(sender, State::sending);
     }
-    Tcb& receiver = dequeue_head();
+    Tcb& receiver = take_head();
     transfer(kernel, sender, this, how.badge, how.can_grant, receiver);
     bool const receiver_can_grant = receiver.blocked_can_grant;
     receiver.state = ThreadState::running;
@@ -61,7 +43,7 @@ void Endpoint::receive(Kernel& kernel, Tcb& receiver, bool can_grant, bool block
         receiver.blocked_can_grant = can_grant;
         return enqueue(receiver, State::receiving);
     }
-    Tcb& sender = dequeue_head();
+    Tcb& sender = take_head();
     transfer(kernel, sender, this, sender.blocked_badge, sender.blocked_can_grant, receiver);
     if (sender.blocked_is_call) {
         if (sender.blocked_can_grant || sender.blocked_can_grant_reply) give_reply(sender, receiver, can_grant);
@@ -75,7 +57,7 @@ void Endpoint::receive(Kernel& kernel, Tcb& receiver, bool can_grant, bool block
 void Endpoint::cancel_all(Kernel& kernel) {
     if (queue_.empty()) return;
     while (!queue_.empty()) {
-        Tcb& thread = dequeue_head();
+        Tcb& thread = take_head();
         thread.fault = {};
         make_restart(kernel, thread);
     }

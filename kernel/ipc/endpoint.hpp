@@ -29,16 +29,30 @@ public:
     // The receiver's capability had the grant right: its replies may carry capabilities.
     void receive(Kernel& kernel, Tcb& receiver, bool can_grant, bool blocking);
 
+    // The first thread of the queue, which is not empty, leaves.
+    Tcb& take_head() {
+        Tcb& thread = queue_.take_head();
+        if (queue_.empty()) queue_.set_tag(static_cast<unsigned>(State::idle));
+        thread.blocking_object = nullptr;
+        return thread;
+    }
+    // The thread, whose state says so already, waits at the end of the queue.
+    void enqueue(Tcb& thread, State state) {
+        thread.blocking_object = this;
+        queue_.append(thread);
+        queue_.set_tag(static_cast<unsigned>(state));
+    }
     // A blocked thread leaves.
-    void cancel(Tcb& thread);
+    void cancel(Tcb& thread) {
+        queue_.remove(thread);
+        if (queue_.empty()) queue_.set_tag(static_cast<unsigned>(State::idle));
+    }
     // Every thread leaves and repeats its system call: the endpoint goes away.
     void cancel_all(Kernel& kernel);
     // Threads that wait to send with this badge leave and repeat their system calls.
     void cancel_badged_sends(Kernel& kernel, u64 badge);
 
 private:
-    void enqueue(Tcb& thread, State state);
-    Tcb& dequeue_head();
     ThreadQueue queue_;
 };
 static_assert(sizeof(Endpoint) == u64{1} << Endpoint::size_bits);

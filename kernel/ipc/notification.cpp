@@ -5,18 +5,8 @@
 #include "kernel/kernel.hpp"
 
 void Notification::signal(Kernel& kernel, u64 badge) {
-    switch (state()) {
-    case State::active: word_ |= badge; return;
-    case State::waiting: {
-        Tcb& waiter = *queue_.head();
-        cancel(waiter);
-        waiter.blocking_object = nullptr;
-        waiter.badge_register() = badge;
-        waiter.state = ThreadState::running;
-        return kernel.wake(waiter);
-    }
-    case State::idle: break;
-    }
+    if (state() == State::active) return keep(badge);
+    if (state() == State::waiting) return kernel.wake(release_head(badge));
     if (bound_ && bound_->state == ThreadState::blocked_on_receive) {
         cancel_ipc(kernel, *bound_);
         bound_->badge_register() = badge;
@@ -26,8 +16,7 @@ void Notification::signal(Kernel& kernel, u64 badge) {
     if (bound_ && bound_->state == ThreadState::running_vm) {
         return kernel.end_vm_enter(*bound_, badge); // it was runnable all the time: nobody to wake
     }
-    word_ = badge;
-    set_state(State::active);
+    keep(badge);
 }
 
 void Notification::wait(Kernel&, Tcb& thread, bool blocking) {
@@ -41,16 +30,7 @@ void Notification::wait(Kernel&, Tcb& thread, bool blocking) {
         return;
     }
     thread.state = ThreadState::blocked_on_notification;
-    thread.blocking_object = this;
-    queue_.append(thread);
-    set_state(State::waiting);
-}
-
-bool Notification::take(u64& word) {
-    if (state() != State::active) return false;
-    word = std::exchange(word_, 0);
-    set_state(State::idle);
-    return true;
+    enqueue(thread);
 }
 
 void Notification::bind(Tcb& thread) {
@@ -61,11 +41,6 @@ void Notification::bind(Tcb& thread) {
 void Notification::unbind() {
     if (bound_) bound_->bound_notification = nullptr;
     bound_ = nullptr;
-}
-
-void Notification::cancel(Tcb& thread) {
-    queue_.remove(thread);
-    if (queue_.empty()) set_state(State::idle);
 }
 
 void Notification::cancel_all(Kernel& kernel) {

@@ -23,11 +23,39 @@ public:
     void signal(Kernel& kernel, u64 badge);
     void wait(Kernel& kernel, Tcb& thread, bool blocking);
     // Takes the word when there is one (the receiver looks before it waits at an endpoint).
-    bool take(u64& word);
+    bool take(u64& word) {
+        if (state() != State::active) return false;
+        word = std::exchange(word_, 0);
+        set_state(State::idle);
+        return true;
+    }
 
     void bind(Tcb& thread);
     void unbind();
-    void cancel(Tcb& thread);
+    void cancel(Tcb& thread) {
+        queue_.remove(thread);
+        if (queue_.empty()) set_state(State::idle);
+    }
+    // A thread, whose state says so already, waits at the end of the queue.
+    void enqueue(Tcb& thread) {
+        thread.blocking_object = this;
+        queue_.append(thread);
+        set_state(State::waiting);
+    }
+    // The first waiter of a queue that is not empty leaves and gets the badge; it is still to be woken.
+    Tcb& release_head(u64 badge) {
+        Tcb& waiter = queue_.take_head();
+        if (queue_.empty()) set_state(State::idle);
+        waiter.blocking_object = nullptr;
+        waiter.badge_register() = badge;
+        waiter.state = ThreadState::running;
+        return waiter;
+    }
+    // Nobody can be told now: the badge stays in the word.
+    void keep(u64 badge) {
+        word_ |= badge;
+        set_state(State::active);
+    }
     void cancel_all(Kernel& kernel);
 
 private:

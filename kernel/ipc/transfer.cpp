@@ -54,18 +54,10 @@ CapsMoved transfer_caps(Tcb const& sender, abi::IpcBuffer const* from, u64 count
 
 void transfer_message(Tcb& sender, Endpoint const* endpoint, u64 badge, bool can_grant, Tcb& receiver) {
     abi::MessageInfo const info{sender.info_register()};
-    abi::IpcBuffer const* const from = sender.buffer(false);
-    abi::IpcBuffer* const to = receiver.buffer(true);
-    u64 length = info.length();
-    for (unsigned i = 0; i < abi::register_message_words && i < length; ++i)
-        receiver.set_message_register(i, sender.message_register(i));
-    if (length > abi::register_message_words) {
-        if (from && to)
-            for (u64 i = abi::register_message_words; i < length; ++i) to->message[i] = from->message[i];
-        else length = abi::register_message_words;
-    }
+    u64 const length = pass_words(sender, info.length(), receiver);
     CapsMoved moved{};
-    if (can_grant) moved = transfer_caps(sender, from, info.extra_caps(), endpoint, receiver, to);
+    if (can_grant && info.extra_caps() != 0)
+        moved = transfer_caps(sender, sender.buffer(false), info.extra_caps(), endpoint, receiver, receiver.buffer(true));
     receiver.info_register() =
         abi::MessageInfo::make(info.label(), length, moved.handled, moved.unwrapped).word;
     receiver.badge_register() = badge;

@@ -20,6 +20,7 @@ namespace machine {
 std::byte* window(PhysAddr address);
 PhysAddr physical(void const* in_window); // the inverse; not for the kernel's own variables, which lie in the image
 void clear(void* start, u64 bytes);       // both multiples of 16
+void copy_words(u64* to, u64 const* from, u64 count); // the words do not overlap
 
 // Address spaces. A root is a PML4. An ASID names one root at a time: call invalidate(asid) before it gets another.
 void load_address_space(PhysAddr root, Asid asid); // cheap if it is loaded already

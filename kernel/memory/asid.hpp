@@ -32,7 +32,7 @@ public:
     // The root that has this ASID now, or null.
     PageTable* root(Asid asid) const {
         AsidPool const* const pool = pools_[pool_of(asid)];
-        return pool && asid.value ? pool->roots[index_of(asid)] : nullptr;
+        return pool ? pool->roots[index_of(asid)] : nullptr; // ASID 0 is never given: null
     }
     // The same, if it is of that kind. A mapping may outlive its root and its ASID belong to a root of the other kind: their
     // translations are forgotten in different ways, so nothing may be unmapped there.

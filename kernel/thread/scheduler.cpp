@@ -66,14 +66,9 @@ Tcb& Scheduler::decide(Tcb& current, Tcb& idle) {
         if (current_runs || (current.state == ThreadState::idle && highest() < 0)) return current;
     } else if (candidate) { // a thread that was resumed waits at the head of its queue already, and stays there
         if (current_runs) {
-            if (candidate->priority > current.priority) {
-                enqueue(current);
-                dequeue(*candidate);
-                return *candidate;
-            }
-            if (candidate->priority == current.priority) append(*candidate);
-            else enqueue(*candidate);
-            return current;
+            Tcb& next = beside_running(current, *candidate);
+            if (&next == candidate) dequeue(next);
+            return next;
         }
         bool const as_good = candidate->priority >= current.priority && current.state != ThreadState::idle;
         if (as_good || highest() <= candidate->priority) {
@@ -83,8 +78,7 @@ Tcb& Scheduler::decide(Tcb& current, Tcb& idle) {
         enqueue(*candidate);
     }
     if (current.runnable()) enqueue(current);
-    Tcb* const best = first();
-    return best ? *best : idle;
+    return best_or(idle);
 }
 
 void Scheduler::set_priority(Tcb& thread, u8 priority, Tcb const& current) {

@@ -25,6 +25,29 @@ public:
     // The end of the kernel entry: who runs. `idle` when nobody can. The result is in no queue.
     Tcb& decide(Tcb& current, Tcb& idle);
 
+    // The parts of it that the fast paths take. `woken` was woken in this entry and is in no queue.
+    // The current thread blocked:
+    Tcb& after_blocking(Tcb& current, Tcb& woken) {
+        if (woken.priority >= current.priority || highest() <= woken.priority) return woken;
+        enqueue(woken);
+        return *first();
+    }
+    // The current thread goes on, if it may:
+    Tcb& beside_running(Tcb& current, Tcb& woken) {
+        if (woken.priority > current.priority) {
+            enqueue(current);
+            return woken;
+        }
+        if (woken.priority == current.priority) append(woken);
+        else enqueue(woken);
+        return current;
+    }
+    // Nobody was woken, and the current thread blocked or stands in its queue:
+    Tcb& best_or(Tcb& idle) {
+        Tcb* const best = first();
+        return best ? *best : idle;
+    }
+
     // The thread goes to another priority; it may be running, ready or blocked.
     void set_priority(Tcb& thread, u8 priority, Tcb const& current);
 
@@ -32,7 +55,7 @@ public:
     void forget(Tcb& thread);
 
     // Waits another thread for the same share of the processor?
-    bool has_peer(Tcb const& thread) const { return !ready_[thread.domain][thread.priority].empty(); }
+    bool has_peer(Tcb const& thread) const { return !ready_[domain_of(thread)][thread.priority].empty(); }
 
     // Every thread in a ready queue, for debug output.
     template <class Visit> void for_each_ready(Visit visit) const {
@@ -47,7 +70,8 @@ private:
     friend struct SchedulerInspector; // the tests': looks at queues and bitmap
     Tcb* first(); // of the highest non-empty queue in the current domain; leaves its queue
     int highest() const; // priority of that queue, -1: none
-    ThreadQueue& queue_of(Tcb const& thread) { return ready_[thread.domain][thread.priority]; }
+    ThreadQueue& queue_of(Tcb const& thread) { return ready_[domain_of(thread)][thread.priority]; }
+    static unsigned domain_of(Tcb const& thread) { return abi::domains == 1 ? 0 : thread.domain; }
 
     ThreadQueue ready_[abi::domains][abi::priorities];
     u64 occupied_[abi::domains][abi::priorities / 64]{}; // a bit for each queue that is not empty

@@ -7,22 +7,7 @@ Tcb::Tcb() {
     machine::initial_fpu(context.fpu);
 }
 
-u64 Tcb::message_register(unsigned i) const {
-    abi::UserContext const& registers = context.registers;
-    u64 const words[abi::register_message_words] = {registers.r10, registers.r8, registers.r9, registers.r15};
-    return words[i];
-}
-
-void Tcb::set_message_register(unsigned i, u64 value) {
-    switch (i) {
-    case 0: context.registers.r10 = value; break;
-    case 1: context.registers.r8 = value; break;
-    case 2: context.registers.r9 = value; break;
-    default: context.registers.r15 = value; break;
-    }
-}
-
-abi::IpcBuffer* Tcb::buffer(bool for_writing) const {
+abi::IpcBuffer* Tcb::unusual_buffer(bool for_writing) const {
     auto const frame = cap(ipc_buffer).as<FrameCap>();
     if (!frame || frame->device || frame->rights == FrameRights::kernel_only) return nullptr;
     if (for_writing && frame->rights != FrameRights::read_write) return nullptr;

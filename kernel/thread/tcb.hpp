@@ -88,17 +88,28 @@ public:
         return false;
     }
 
-    // Message registers and info word, ABI 4.2.
-    u64 message_register(unsigned i) const;
-    void set_message_register(unsigned i, u64 value);
+    // Message registers and info word, ABI 4.2. i: 0 to 3.
+    static constexpr u64 abi::UserContext::*message_registers[abi::register_message_words] = {
+        &abi::UserContext::r10, &abi::UserContext::r8, &abi::UserContext::r9, &abi::UserContext::r15};
+    u64 message_register(unsigned i) const { return context.registers.*message_registers[i]; }
+    void set_message_register(unsigned i, u64 value) { context.registers.*message_registers[i] = value; }
     u64& badge_register() { return context.registers.rdi; }
     u64& info_register() { return context.registers.rsi; }
 
     // The thread's IPC buffer, or null: ABI 4.3. for_writing: also null when the frame is read-only.
-    abi::IpcBuffer* buffer(bool for_writing) const;
+    abi::IpcBuffer* buffer(bool for_writing) const {
+        // Nearly every buffer lies in a writable page of 4 KiB: one comparison tells.
+        constexpr u64 usual = (cap_bits::type(CapType::frame) | cap_bits::Small::make(FrameCap::small_part(PageSize::small, FrameRights::read_write))) >> cap_bits::Nibble::low;
+        u64 const frame = cap(ipc_buffer).raw().high;
+        if (frame >> cap_bits::Nibble::low != usual) return unusual_buffer(for_writing);
+        return reinterpret_cast<abi::IpcBuffer*>(machine::window({cap_bits::Pointer::get(frame) + (ipc_buffer_address & 0xfff)}));
+    }
     // The library OS's block, or null when the buffer's frame is gone.
     abi::UpcallBlock* upcall_block() const;
     void set_name(char const* text);
+
+private:
+    abi::IpcBuffer* unusual_buffer(bool for_writing) const;
 };
 static_assert(sizeof(Tcb) <= u64{1} << Tcb::size_bits);
 static_assert(offsetof(Tcb, context) == 0);

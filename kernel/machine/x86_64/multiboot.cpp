@@ -38,7 +38,7 @@ void add_map_entry(Environment& environment, LoaderMapEntry const& entry) {
 }
 
 constexpr u64 command_line_limit = 512; // bytes looked at
-struct CommandLine {
+struct CommandLineText {
     char text[command_line_limit];
 };
 
@@ -68,7 +68,7 @@ void read_multiboot1(PhysAddr address, Environment& environment) {
         add_ram(environment, first_usable, u64{information.mem_upper} * 1024);
     }
     if (Multiboot1::HasCommandLine::get(information.flags))
-        environment.debug_calls = debug_calls_in(load<CommandLine>({information.command_line}).text, command_line_limit);
+        environment.command_line = read_command_line(load<CommandLineText>({information.command_line}).text, command_line_limit);
     if (!Multiboot1::HasModules::get(information.flags) || information.modules_count == 0) return;
     auto const module = load<Multiboot1Module>({information.modules_address});
     environment.root_module = {{module.start}, {module.end}};
@@ -90,7 +90,7 @@ void read_multiboot2(PhysAddr address, Environment& environment) {
         if (tag.type == Multiboot2Tag::module && environment.root_module.end.value == 0)
             environment.root_module = {{load<u32>(here + 8)}, {load<u32>(here + 12)}};
         if (tag.type == Multiboot2Tag::command_line) {
-            environment.debug_calls = debug_calls_in(load<CommandLine>(here + sizeof tag).text,
+            environment.command_line = read_command_line(load<CommandLineText>(here + sizeof tag).text,
                                                      std::min<u64>(tag.size - sizeof tag, command_line_limit));
         }
         if (tag.type == Multiboot2Tag::memory_map) {

@@ -16,6 +16,11 @@ constexpr u64 memory_types = 0x0007'0401'0007'0406;
 // WRMSR would fault in the kernel on an address that is not canonical; a user may name one (ABI 7.2, SetTLSBase).
 u64 canonical_or_zero(u64 address) { return is_canonical(address) ? address : 0; }
 
+[[gnu::noinline]] void write_segment_bases(u64 fs_base, u64 gs_base) {
+    processor::write_msr(msr::fs_base, canonical_or_zero(fs_base));
+    processor::write_msr(msr::gs_base, canonical_or_zero(gs_base));
+}
+
 } // namespace
 
 void enable_no_execute() {
@@ -38,19 +43,22 @@ void harden_processor() {
     processor::write_cr4(word4);
 }
 
-// Both always: a thread may have changed a base by loading a selector, so what was written last says nothing.
+// A thread may have changed a base by loading a selector, but only to 0 (no descriptor has another): what was written last
+// says nothing, unless that was 0.
 void load_segment_bases(u64 fs_base, u64 gs_base) {
-    processor::write_msr(msr::fs_base, canonical_or_zero(fs_base));
-    processor::write_msr(msr::gs_base, canonical_or_zero(gs_base));
+    static constinit u64 written = 0; // 0: both bases are 0
+    if ((written | fs_base | gs_base) == 0) return;
+    written = fs_base | gs_base;
+    write_segment_bases(fs_base, gs_base);
 }
 
 void save_fpu(std::byte* image) {
-    processor::clear_task_switched();
+    enable_fpu(true);
     asm volatile("fxsave64 (%0)" : : "r"(image) : "memory");
 }
 
 void load_fpu(std::byte const* image) {
-    processor::clear_task_switched();
+    enable_fpu(true);
     // AMD's FXRSTOR leaves the addresses of the last x87 instruction alone if no exception is pending in the image (APM vol. 5):
     // an instruction of the kernel's own takes the place of another thread's.
     constexpr u32 anything = 0;
@@ -64,11 +72,19 @@ void initial_fpu(std::byte* image) {
     *reinterpret_cast<u32*>(image + 24) = 0x1f80; // MXCSR: all exceptions masked
 }
 
+// Writing CR0 makes the processor wait for itself: only when something changes.
 void enable_fpu(bool on) {
+    static constinit bool enabled = true; // as harden_processor leaves it
+    if (on == enabled) return;
+    enabled = on;
     if (on)
         processor::clear_task_switched();
     else
         processor::write_cr0(processor::read_cr0() | cr0::TaskSwitched::mask);
+}
+
+void copy_words(u64* to, u64 const* from, u64 count) {
+    asm volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(count) : : "memory");
 }
 
 void clear(void* start, u64 bytes) {

@@ -51,7 +51,7 @@ void print_memory(Environment const& environment) {
                Hex{environment.ram[environment.ram.size() - 1].end.value}, "; kernel image ",
                (environment.kernel_image.end - environment.kernel_image.start) >> 10, " KiB; root task ",
                (environment.root_module.end - environment.root_module.start) >> 10, " KiB; debug calls: ",
-               name_of(environment.debug_calls));
+               name_of(environment.command_line.debug_calls));
 }
 
 void start_io_apics(FixedVector<PhysAddr, 16> const& devices, Environment& environment) {

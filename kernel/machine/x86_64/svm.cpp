@@ -83,7 +83,7 @@ void write_xcr0(u64 value) {
 // state is moved and in use.
 void switch_fpu_in(GuestFrame const& frame) {
     if (frame.xcr0 == vmcs_field::xcr0_x87) return load_fpu(frame.fpu);
-    processor::clear_task_switched();
+    enable_fpu(true);
     processor::write_cr4(processor::read_cr4() | cr4::XSave::mask);
     // XRSTOR refuses an image with more than XCR0 has on, and the guest may have switched off what
     // the image holds.
@@ -95,7 +95,7 @@ void switch_fpu_in(GuestFrame const& frame) {
 // XCR0 is read back instead of remembered: QEMU 7.2 does not intercept XSETBV.
 void switch_fpu_out(GuestFrame& frame) {
     if (!support.xcr0_bits) return save_fpu(frame.fpu);
-    processor::clear_task_switched();
+    enable_fpu(true);
     processor::write_cr4(processor::read_cr4() | cr4::XSave::mask);
     frame.xcr0 = read_xcr0();
     if (frame.xcr0 == vmcs_field::xcr0_x87) {
