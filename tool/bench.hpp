@@ -44,6 +44,7 @@ std::vector<BenchRow> summary_of(std::vector<BenchRow> const& rows, std::string 
 
 Checked<std::vector<BenchRow>> bench_kernel(); // the kernel's operations beside the original's
 Checked<std::vector<BenchRow>> bench_growth(); // the same over the number of things there are
+Checked<std::vector<BenchRow>> bench_time();   // the kernel's fast paths beside the long way, in time
 // Draws bench_growth's rows, one SVG for each plot. The folder exists.
 Checked<void> draw_growth(std::vector<BenchRow> const& rows, std::filesystem::path const& folder);
 

@@ -74,7 +74,7 @@ std::vector<std::string> qemu_command(Machine const& machine, std::filesystem::p
         "-serial", console == ConsoleTo::terminal ? "mon:stdio" : "stdio",
         "-device", fmt::format("isa-debug-exit,iobase={:#x},iosize=0x04", protocol::exit_port),
         "-kernel", kernel.string(), "-initrd", boot_module.string(),
-        "-append", fmt::format("debug={}", word_of(machine.debug_calls))};
+        "-append", fmt::format("debug={}{}", word_of(machine.debug_calls), machine.fast_paths ? "" : " fastpath=off")};
     if (machine.instruction_count) {
         command.insert(command.end(), {"-icount", "shift=0,sleep=off", "-rtc", "clock=vm"});
     }

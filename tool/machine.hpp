@@ -38,6 +38,7 @@ struct Machine {
     CpuModel cpu{};
     DebugCalls debug_calls = DebugCalls::root_task;
     u64 memory = default_memory;
+    bool fast_paths = true; // of the kernel; without them it does the same the long way
     bool instruction_count{};
     bool debugger{};
 };

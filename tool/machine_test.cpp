@@ -30,6 +30,7 @@ TEST(Machine, OptionsBecomeQemuOptions) {
 TEST(Machine, TheKernelIsToldWhoMayMakeDebugCalls) {
     EXPECT_TRUE(has(qemu_command({.debug_calls = DebugCalls::all}, "k", "m", ConsoleTo::pipes), "-append", "debug=all"));
     EXPECT_TRUE(has(qemu_command({.debug_calls = DebugCalls::none}, "k", "m", ConsoleTo::pipes), "-append", "debug=none"));
+    EXPECT_TRUE(has(qemu_command({.debug_calls = DebugCalls::none, .fast_paths = false}, "k", "m", ConsoleTo::pipes), "-append", "debug=none fastpath=off"));
 }
 
 TEST(Machine, OnlyTheTerminalHasQemusKeys) {

@@ -18,9 +18,9 @@ void print(char const* text) {
     while (*text != 0) (void)port.out8(com1, static_cast<u8>(*text++));
 }
 
-void report(user::Text<64> const& name, u64 instructions) {
+void report(user::Text<64> const& name, u64 value, char const* unit) {
     user::Text<128> line;
-    line.add("bench ").add(name.c_str()).add(" ").decimal(instructions).add(" instructions\n");
+    line.add("bench ").add(name.c_str()).add(" ").decimal(value).add(" ").add(unit).add("\n");
     print(line.c_str());
 }
 

@@ -9,8 +9,8 @@
 void open_report(user::IoPort console);
 user::IoPort console();
 void print(char const* text);
-// One row of the bench: "bench NAME VALUE instructions".
-void report(user::Text<64> const& name, u64 instructions);
+// One row of the bench: "bench NAME VALUE UNIT".
+void report(user::Text<64> const& name, u64 value, char const* unit = "instructions");
 
 [[noreturn]] void give_up(char const* what);
 template <class Result> void must(char const* what, Result const& result) {

@@ -113,6 +113,16 @@ bench_timed_full_from:
     read_counter BEHIND
     end
 
+// void bench_times(SystemCall* call, u64 count): without readings, for intervals of many calls.
+    .globl bench_times
+bench_times:
+    begin
+    mov %rsi, %r12
+1:  full_call
+    sub $1, %r12
+    jne 1b
+    end
+
 // void bench_timed_pair(SystemCall* first, SystemCall* second): the readings are before the first and behind the second.
     .globl bench_timed_pair
 bench_timed_pair:

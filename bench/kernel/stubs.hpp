@@ -23,6 +23,7 @@ extern "C" {
 void bench_timed(SystemCall* call);
 void bench_timed_full(SystemCall* call);
 void bench_timed_full_from(SystemCall* call, u64 const* words, u64 count, u64* buffer);
+void bench_times(SystemCall* call, u64 count);
 void bench_timed_pair(SystemCall* first, SystemCall* second);
 void bench_timed_touch(SystemCall* map, SystemCall* unmap, u64 address);
 // Where threads start (Worker in world.hpp sets their registers).
