@@ -2,6 +2,7 @@
 // Domain invocations: ABI 7.5.
 #include "kernel/invocation/invocation.hpp"
 #include "kernel/kernel.hpp"
+#include "kernel/machine/bounded_index.hpp"
 
 namespace {
 
@@ -53,8 +54,8 @@ struct ScheduleSetStart {
     u64 index;
     static std::expected<ScheduleSetStart, InvocationError> decode(Invocation const& call) {
         TRY(call.needs(1, 0));
-        u64 const index = call.word(0);
-        if (index >= abi::domain_schedules) return refuse(RangeError{0, abi::domain_schedules - 1});
+        if (call.word(0) >= abi::domain_schedules) return refuse(RangeError{0, abi::domain_schedules - 1});
+        u64 const index = machine::bounded_index(call.word(0), abi::domain_schedules);
         if (call.kernel.domain_schedule.entry(index).duration == 0) return refuse(InvalidArgument{0});
         return ScheduleSetStart{index};
     }

@@ -3,6 +3,7 @@
 #include "kernel/capability/derivation.hpp"
 #include "kernel/invocation/invocation.hpp"
 #include "kernel/kernel.hpp"
+#include "kernel/machine/bounded_index.hpp"
 
 namespace {
 
@@ -16,8 +17,8 @@ struct Destination { // of a new handler: what GetIOAPIC and GetMSI check alike
 
 std::expected<Destination, InvocationError> decode_destination(Invocation const& call) {
     TRY(call.needs(7, 1));
-    u64 const vector = call.word(6);
-    if (vector > abi::max_irq_vector) return refuse(RangeError{0, abi::max_irq_vector});
+    if (call.word(6) > abi::max_irq_vector) return refuse(RangeError{0, abi::max_irq_vector});
+    u64 const vector = machine::bounded_index(call.word(6), IrqTable::vectors);
     if (call.kernel.irqs.in_use(vector)) return refuse(RevokeFirst{});
     Slot* const to = TRY(lookup_empty_slot(call.extra[0]->cap(), call.word(0), call.word(1)));
     return Destination{call.slot, *to, static_cast<unsigned>(vector)};
@@ -34,11 +35,11 @@ struct GetIoApic {
     bool active_low;
     static std::expected<GetIoApic, InvocationError> decode(Invocation const& call) {
         auto const destination = TRY(decode_destination(call));
-        u64 const io_apic = call.word(2);
         u64 const pin = call.word(3);
         unsigned const count = machine::io_apic_count();
         if (count == 0) return refuse(IllegalOperation{});
-        if (io_apic >= count) return refuse(RangeError{0, count - 1});
+        if (call.word(2) >= count) return refuse(RangeError{0, count - 1});
+        u64 const io_apic = machine::bounded_index(call.word(2), count);
         unsigned const pins = machine::io_apic_pins(static_cast<unsigned>(io_apic));
         if (pin >= pins) return refuse(RangeError{0, pins - 1});
         if (call.word(4) > 1 || call.word(5) > 1) return refuse(RangeError{0, 1});

@@ -4,6 +4,7 @@
 #include "kernel/capability/untyped.hpp"
 #include "kernel/invocation/invocation.hpp"
 #include "kernel/kernel.hpp"
+#include "kernel/machine/bounded_index.hpp"
 #include "kernel/objects.hpp"
 
 namespace {
@@ -50,9 +51,9 @@ std::expected<Retype, InvocationError> Retype::decode(Invocation const& call) {
         return refuse(InvalidArgument{1});
 
     auto const node = TRY(find_node(call.extra[0]->cap(), call.word(2), call.word(3)));
-    u64 const offset = call.word(4);
+    if (call.word(4) >= node.size) return refuse(RangeError{0, node.size - 1});
+    u64 const offset = machine::bounded_index(call.word(4), node.size);
     u64 const count = call.word(5);
-    if (offset >= node.size) return refuse(RangeError{0, node.size - 1});
     if (count < 1 || count > abi::retype_fan_out_limit) return refuse(RangeError{1, abi::retype_fan_out_limit});
     if (count > node.size - offset) return refuse(RangeError{1, node.size - offset});
     for (u64 i = 0; i < count; ++i)
