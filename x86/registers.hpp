@@ -12,6 +12,7 @@ using TaskSwitched = Bits<3>;
 using ExtensionType = Bits<4>; // always 1
 using NumericError = Bits<5>;
 using WriteProtect = Bits<16>;
+using AlignmentMask = Bits<18>;
 using NotWriteThrough = Bits<29>;
 using CacheDisable = Bits<30>;
 using Paging = Bits<31>;

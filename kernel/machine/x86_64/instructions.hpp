@@ -41,6 +41,7 @@ inline u64 read_cr4() {
 inline void write_cr0(u64 value) { asm volatile("mov %0, %%cr0" : : "r"(value) : "memory"); }
 inline void write_cr3(u64 value) { asm volatile("mov %0, %%cr3" : : "r"(value) : "memory"); }
 inline void write_cr4(u64 value) { asm volatile("mov %0, %%cr4" : : "r"(value) : "memory"); }
+inline void disable_breakpoints() { asm volatile("mov %0, %%dr7" : : "r"(u64{0x400})); } // bit 10 is always 1
 inline void clear_task_switched() { asm volatile("clts" : : : "memory"); }
 inline void invalidate_page(u64 address) { asm volatile("invlpg (%0)" : : "r"(address) : "memory"); }
 

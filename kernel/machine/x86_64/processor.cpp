@@ -33,8 +33,9 @@ void harden_processor() {
     processor::write_msr(msr::pat, memory_types);
     u64 word0 = processor::read_cr0();
     word0 |= cr0::MonitorCoprocessor::mask | cr0::NumericError::mask | cr0::WriteProtect::mask;
-    word0 &= ~(cr0::Emulation::mask | cr0::TaskSwitched::mask);
+    word0 &= ~(cr0::Emulation::mask | cr0::TaskSwitched::mask | cr0::AlignmentMask::mask);
     processor::write_cr0(word0);
+    processor::disable_breakpoints(); // a loader's could strike anywhere
     u64 word4 = cr4::PhysicalAddressExtension::mask | cr4::MachineCheck::mask | cr4::GlobalPages::mask |
                 cr4::FxSave::mask;
     if (have.smep) word4 |= cr4::SupervisorExecutionPrevention::mask;
