@@ -63,8 +63,11 @@ void run_families(Supply& arena, Family::Shared const& shared, Random& random, C
     for (unsigned turn = 0; turn < max_turns && calls.random < enough; ++turn) {
         for (Family* const family : families) family->start();
         // Every thread has its turn before this one has its next. A fault ends the worker's turn; here it goes on again.
-        for (unsigned i = 0; i < yields_per_turn; ++i) user::yield();
-        for (Family* const family : families) (family->kind() == Family::Kind::faulting ? calls.faults : calls.random) += family->calls();
+        for (unsigned i = 0; i < yields_per_turn && calls.random < enough; ++i) {
+            user::yield();
+            for (Family* const family : families)
+                (family->kind() == Family::Kind::faulting ? calls.faults : calls.random) += family->calls();
+        }
     }
 }
 
