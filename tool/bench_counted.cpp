@@ -2,6 +2,7 @@
 // Benches that count guest instructions: a system or root task boots with --icount and prints a line for each row,
 //   bench NAME VALUE UNIT [PEER PEER_VALUE]
 // and at the end "bench: done". The same numbers come out in every run, on any host.
+#include <fmt/format.h>
 #include <sstream>
 
 #include "tool/bench.hpp"
@@ -30,6 +31,10 @@ Checked<std::vector<BenchRow>> bench_counted(Checked<BootImage> const& made) {
     ScriptedConsole console(qemu_command(image.machine, image.kernel, module.path(), ConsoleTo::pipes),
                             {{ScriptStep::Kind::expect, "bench: done"}}, 300);
     auto const outcome = console.talk([](std::string const&, double) {});
-    if (!outcome.empty()) return fail(Problem({"bench", 0, ""}, {outcome, "see what happens with ./tessera run"}));
+    if (!outcome.empty()) {
+        auto const last = console.last_lines(1);
+        auto const what = last.empty() ? outcome : fmt::format("{}, after \"{}\"", outcome, last[0]);
+        return fail(Problem({"bench", 0, ""}, {what, "see what happens with ./tessera run"}));
+    }
     return parse_rows(console.text());
 }

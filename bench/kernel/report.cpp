@@ -2,16 +2,20 @@
 #include "bench/kernel/report.hpp"
 
 #include "abi/boot_info.hpp"
+#include "protocol/system.hpp"
 #include "user/tcb.hpp"
 
 namespace {
 
 constexpr u16 com1 = 0x3f8;
-user::IoPort port;
+user::IoPort port, exit_device;
 
 } // namespace
 
-void open_report(user::IoPort console) { port = console; }
+void open_report(user::IoPort console, user::IoPort machine) {
+    port = console;
+    exit_device = machine;
+}
 user::IoPort console() { return port; }
 
 void print(char const* text) {
@@ -26,5 +30,6 @@ void report(user::Text<64> const& name, u64 value, char const* unit) {
 
 void give_up(char const* what) {
     print(user::Text<96>().add("bench: cannot ").add(what).add("\n").c_str());
+    (void)exit_device.out8(protocol::exit_port, protocol::exit_failed);
     for (;;) (void)user::Tcb{abi::initial_slot::tcb}.suspend();
 }

@@ -6,12 +6,14 @@
 #include "user/io_port.hpp"
 #include "user/text.hpp"
 
-void open_report(user::IoPort console);
+// machine: the port of the emulator's exit device.
+void open_report(user::IoPort console, user::IoPort machine);
 user::IoPort console();
 void print(char const* text);
 // One row of the bench: "bench NAME VALUE UNIT".
 void report(user::Text<64> const& name, u64 value, char const* unit = "instructions");
 
+// Says so and ends the emulator, if the machine has that device.
 [[noreturn]] void give_up(char const* what);
 template <class Result> void must(char const* what, Result const& result) {
     if (!result) give_up(what);

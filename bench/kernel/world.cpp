@@ -2,6 +2,7 @@
 #include "bench/kernel/world.hpp"
 
 #include "bench/kernel/invocation.hpp"
+#include "protocol/system.hpp"
 
 namespace {
 
@@ -70,9 +71,11 @@ World make_world(abi::BootInfo const& info) {
     static user::ObjectAllocator objects({abi::initial_slot::cnode}, slots, memory);
     World world{.other = {}, .slots = slots, .memory = memory, .objects = objects};
 
-    auto const console = user::IoPortControl{abi::initial_slot::io_port_control}.issue(0x3f8, 0x3ff, world.cnode, world.take_slot());
-    if (!console) __builtin_trap(); // nowhere to say it
-    open_report(*console);
+    user::IoPortControl const ports{abi::initial_slot::io_port_control};
+    auto const console = ports.issue(0x3f8, 0x3ff, world.cnode, world.take_slot());
+    auto const machine = ports.issue(protocol::exit_port, protocol::exit_port, world.cnode, world.take_slot());
+    if (!console || !machine) __builtin_trap(); // nowhere to say it
+    open_report(*console, *machine);
 
     memory.add_records(records);
     for (u64 i = 0; i < info.untyped.end - info.untyped.start; ++i) {
