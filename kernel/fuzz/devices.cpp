@@ -116,6 +116,7 @@ void check_loaded_root(Tcb& current) {
     PhysAddr const expected = valid ? machine::physical(vspace->table) : kernel_root;
     bool const lags = machine_state.ran_before == &current && machine_state.loaded_root != expected;
     machine_state.ran_before = &current;
+    if (lags && machine_state.loaded_root == kernel_root) return; // it had none
     if (lags) {
         u32 const found = inventory.object_at(machine_state.loaded_root.value);
         bool const lives = found != Object::none && inventory.objects[found].type == CapType::pml4;

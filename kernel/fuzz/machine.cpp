@@ -52,6 +52,15 @@ void clear(void* start, u64 bytes) {
     std::memset(start, 0, bytes);
 }
 
+void copy_words(u64* to, u64 const* from, u64 count) {
+    u64 const bytes = count * sizeof *to;
+    for (u64 const offset : {fuzz::arena_offset(to), fuzz::arena_offset(from)})
+        if (offset >= sizeof fuzz::arena_memory || bytes > sizeof fuzz::arena_memory - offset) stop("copy_words() outside the RAM", offset);
+    bool const apart = to == from || to + count <= from || from + count <= to;
+    if (!apart) stop("copy_words() of words that overlap", count);
+    std::memmove(to, from, bytes);
+}
+
 void load_address_space(PhysAddr root, Asid asid) {
     machine_state.loaded_root = root;
     machine_state.loaded_asid = asid;
