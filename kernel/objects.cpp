@@ -17,9 +17,8 @@ namespace objects {
 using abi::ObjectType;
 
 bool known(u64 type) {
-    if (type < static_cast<u64>(ObjectType::count)) return true;
     bool const of_guests = type >= static_cast<u64>(ObjectType::vcpu) && type <= static_cast<u64>(ObjectType::ept_pt);
-    return of_guests && machine::guest_support().present;
+    return of_guests ? machine::guest_support().present : type < static_cast<u64>(ObjectType::count);
 }
 
 bool is_frame(ObjectType type) {

@@ -51,16 +51,26 @@ struct VcpuInvocation : testing::Test {
 TEST(VcpuWithoutSvm, ItsTypesAreNotKnown) {
     TestKernel world;
     CPtr const memory = world.untyped(20);
-    for (u64 type = 0x1000; type <= 0x1004; ++type)
-        EXPECT_EQ(world.try_retype(memory, static_cast<ObjectType>(type), 0, world.next_slot()),
-                  invalid_argument(0));
+    for (auto const type : {ObjectType::vcpu, ObjectType::ept_pml4, ObjectType::ept_pdpt, ObjectType::ept_pd, ObjectType::ept_pt})
+        EXPECT_EQ(world.try_retype(memory, type, 0, world.next_slot()), invalid_argument(0));
 }
 
 TEST_F(VcpuInvocation, OtherTypesBesideItAreNotKnown) {
-    EXPECT_EQ(world.try_retype(memory, static_cast<ObjectType>(0x1005), 0, world.next_slot()),
-              invalid_argument(0));
-    EXPECT_EQ(world.try_retype(memory, static_cast<ObjectType>(0xfff), 0, world.next_slot()),
-              invalid_argument(0));
+    u64 const behind = static_cast<u64>(ObjectType::ept_pt) + 1;
+    EXPECT_EQ(world.try_retype(memory, static_cast<ObjectType>(behind), 0, world.next_slot()), invalid_argument(0));
+    EXPECT_EQ(world.try_retype(memory, ObjectType::count, 0, world.next_slot()), invalid_argument(0));
+}
+
+TEST_F(VcpuInvocation, NumbersOfOtherProfilesMeanNothing) {
+    for (u64 const type : {static_cast<u64>(abi::reference::ObjectType::vcpu), static_cast<u64>(abi::vtx64::ObjectType::vcpu)}) {
+        bool const ours = type == static_cast<u64>(ObjectType::vcpu);
+        auto const answer = world.try_retype(memory, static_cast<ObjectType>(type), 0, world.next_slot());
+        EXPECT_EQ(answer, ours ? success : invalid_argument(0)) << type;
+    }
+    for (u64 const label : {static_cast<u64>(abi::reference::Label::vcpu_read_vmcs), static_cast<u64>(abi::vtx64::Label::vcpu_read_vmcs)}) {
+        bool const ours = label == static_cast<u64>(Label::vcpu_read_vmcs);
+        EXPECT_EQ(world.invoke(vcpu, static_cast<Label>(label), {rip_field}), ours ? returned({0xfff0}) : illegal_operation) << label;
+    }
 }
 
 TEST_F(VcpuInvocation, ReadsAndWritesFields) {
