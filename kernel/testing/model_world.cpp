@@ -237,26 +237,21 @@ std::string ModelWorld::compare_slots() {
 }
 
 std::string ModelWorld::compare_ancestry() {
-    std::map<Slot const*, Place> places;
-    for (auto const& [place, index] : model_.slots()) places[&slot_at(place)] = place;
-    for (auto const& [head, place_of_head] : places) {
+    std::map<Slot const*, int> nodes;
+    for (auto const& [place, index] : model_.slots()) nodes[&slot_at(place)] = index;
+    std::map<int, std::vector<int>> children; // as the kernel's lists have them
+    for (auto const& [head, node_of_head] : nodes) {
         if (head->previous()) continue;
         std::vector<Slot const*> ancestors;
         for (Slot const* at = head; at; at = at->next()) {
             while (!ancestors.empty() && !DerivationList::is_parent_of(*ancestors.back(), *at)) ancestors.pop_back();
-            auto const known = places.find(at);
-            if (known != places.end()) {
-                int const parent = model_.at(known->second)->parent;
-                bool const same = ancestors.empty() ? parent == CapabilityModel::nobody
-                                                    : parent != CapabilityModel::nobody && places.contains(ancestors.back()) &&
-                                                          places.at(ancestors.back()) == model_.node(parent).place;
-                if (!same)
-                    return text(known->second) + " has another parent than in the model, " +
-                           (parent == CapabilityModel::nobody ? "none" : text(model_.node(parent).place));
-            }
+            auto const known = nodes.find(at); // a thread's own copy is not, and is nobody's parent
+            if (known != nodes.end() && !ancestors.empty()) children[nodes.at(ancestors.back())].push_back(known->second);
             ancestors.push_back(at);
         }
     }
+    for (auto const& [place, index] : model_.slots())
+        if (children[index] != model_.node(index).children) return text(place) + " has other children than in the model";
     return "";
 }
 
