@@ -56,15 +56,18 @@ InvocationResult invoke(Invocation const& call) {
     return refuse(InvalidCapability{0});
 }
 
+// Words beyond the registers need a buffer; without one they are lost, and not counted.
 void answer(Tcb& caller, Reply const& reply) {
-    abi::IpcBuffer* const buffer =
-        reply.length > abi::register_message_words ? caller.buffer(true) : nullptr;
-    for (unsigned i = 0; i < reply.length; ++i) {
-        if (i < abi::register_message_words) caller.set_message_register(i, reply.words[i]);
-        else if (buffer) buffer->message[i] = reply.words[i];
+    u64 length = reply.length;
+    if (length > abi::register_message_words) {
+        abi::IpcBuffer* const buffer = caller.buffer(true);
+        if (!buffer) length = abi::register_message_words;
+        for (u64 i = abi::register_message_words; i < length; ++i) buffer->message[i] = reply.words[i];
     }
+    for (unsigned i = 0; i < length && i < abi::register_message_words; ++i)
+        caller.set_message_register(i, reply.words[i]);
     caller.badge_register() = 0;
-    caller.info_register() = abi::MessageInfo::make(reply.label, reply.length).word;
+    caller.info_register() = abi::MessageInfo::make(reply.label, length).word;
 }
 
 // Sends to what is no kernel object; false: it is one.

@@ -34,6 +34,11 @@ TEST_F(TcbTest, ReadRegistersChecksInOrder) {
     EXPECT_EQ(invoke(Label::tcb_read_registers, {0, 3}), returned({0, 0, 0x202}));
 }
 
+TEST_F(TcbTest, WithoutABufferResultsEndWithTheRegisters) {
+    EXPECT_EQ(kernel.invoke(own, Label::tcb_set_ipc_buffer, {0}, {frame}), success);
+    EXPECT_EQ(invoke(Label::tcb_read_registers, {0, 20}), returned({0, 0, 0x202, 0}));
+}
+
 TEST_F(TcbTest, WriteRegistersChecksInOrder) {
     EXPECT_EQ(kernel.invoke(own, Label::tcb_write_registers, {0}), truncated);
     EXPECT_EQ(kernel.invoke(own, Label::tcb_write_registers, {0, 1}), truncated);
