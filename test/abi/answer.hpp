@@ -7,8 +7,8 @@
 
 #include "user/system_call.hpp"
 
-using user::CPtr;
 using abi::Label;
+using user::CPtr;
 
 // A few words: arguments, capabilities, or a message.
 struct Words {
@@ -44,9 +44,7 @@ Answer invoke(CPtr object, Label label, Words const& words = {}, Words const& ca
 constexpr Answer message(u64 label, Words const& words, u64 badge = 0) {
     return {badge, abi::MessageInfo::make(label, words.count).word, words};
 }
-constexpr Answer error(abi::Error code, Words const& details = {}) {
-    return message(std::to_underlying(code), details);
-}
+constexpr Answer error(abi::Error code, Words const& details = {}) { return message(std::to_underlying(code), details); }
 constexpr Answer done(Words const& results = {}) { return message(0, results); }
 
 constexpr Answer invalid_argument(u64 number) { return error(abi::Error::invalid_argument, {number}); }

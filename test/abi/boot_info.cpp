@@ -38,7 +38,8 @@ void check_order(abi::BootInfo const& info) {
     check_equal("3.3 image frames follow", info.image_frames.start, info.extra_frames.end);
     check_equal("3.3 untypeds follow", info.untyped.start, info.image_frames.end);
     check_equal("3.3 everything behind the last untyped is empty", info.empty.start, info.untyped.end);
-    check_equal("3.4 one frame for each page of extra boot info", count(info.extra_frames), (info.extra_length + page - 1) / page);
+    check_equal("3.4 one frame for each page of extra boot info", count(info.extra_frames),
+                (info.extra_length + page - 1) / page);
     check("2.4 image paging is one PDPT, one PD and page tables", count(info.image_paging) >= 3);
     u64 const image = reinterpret_cast<u64>(__executable_start);
     check_equal("2.4 IPC buffer page behind the image", info.ipc_buffer, image + count(info.image_frames) * page);
@@ -80,8 +81,10 @@ void check_slots(abi::BootInfo const& info) {
                  invoke(9, Label::x86_page_map, {0x10000000000, 3, 0}, {root_vspace}), invalid_argument(0));
     check_answer("3.2 image frames are mapped in this address space",
                  invoke(info.image_frames.start, Label::x86_page_map, {0x10000000000, 3, 0}, {root_vspace}), invalid_argument(0));
-    check_answer("3.2 image frames come in the order of their addresses",
-                 invoke(frame_of(&marker), Label::x86_page_map, {reinterpret_cast<u64>(&marker) & ~u64{4095}, 3, 0}, {root_vspace}), done());
+    check_answer(
+        "3.2 image frames come in the order of their addresses",
+        invoke(frame_of(&marker), Label::x86_page_map, {reinterpret_cast<u64>(&marker) & ~u64{4095}, 3, 0}, {root_vspace}),
+        done());
 }
 
 void check_extra(abi::BootInfo const& info) {
@@ -128,7 +131,8 @@ void check_untypeds(abi::BootInfo const& info) {
         device_order = device_order && (!a.is_device || a.physical > b.physical);
         for (u64 k = 0; k < i; ++k) {
             abi::UntypedDescriptor const& c = info.untyped_list[k];
-            overlap = overlap || (a.physical < c.physical + (u64{1} << c.size_bits) && c.physical < a.physical + (u64{1} << a.size_bits));
+            overlap = overlap ||
+                      (a.physical < c.physical + (u64{1} << c.size_bits) && c.physical < a.physical + (u64{1} << a.size_bits));
         }
     }
     check("3.5 device untypeds come first", devices_first);

@@ -8,9 +8,9 @@ namespace {
 
 using Line = user::Text<400>;
 
-constexpr char const* error_names[] = {"NoError",         "InvalidArgument", "InvalidCapability", "IllegalOperation",
-                                       "RangeError",      "AlignmentError",  "FailedLookup",      "TruncatedMessage",
-                                       "DeleteFirst",     "RevokeFirst",     "NotEnoughMemory"};
+constexpr char const* error_names[] = {"NoError",     "InvalidArgument", "InvalidCapability", "IllegalOperation",
+                                       "RangeError",  "AlignmentError",  "FailedLookup",      "TruncatedMessage",
+                                       "DeleteFirst", "RevokeFirst",     "NotEnoughMemory"};
 
 char const* group = "";
 unsigned group_checks, group_failures, checks, failures;
@@ -18,7 +18,8 @@ unsigned group_checks, group_failures, checks, failures;
 void end_group() {
     if (group_checks == 0) return;
     Line line;
-    print(line.add("abi: ").add(group).add(": ").decimal(group_checks).add(" checked, ").decimal(group_failures).add(" failed\n"));
+    print(
+        line.add("abi: ").add(group).add(": ").decimal(group_checks).add(" checked, ").decimal(group_failures).add(" failed\n"));
     checks += group_checks;
     failures += group_failures;
     group_checks = group_failures = 0;

@@ -13,7 +13,8 @@ constexpr u8 transmit_empty = 1 << 5;
 user::IoPort ports;
 
 void put(char c) {
-    while ((ports.in8(line_status).value_or(transmit_empty) & transmit_empty) == 0) {}
+    while ((ports.in8(line_status).value_or(transmit_empty) & transmit_empty) == 0) {
+    }
     [[maybe_unused]] auto const written = ports.out8(com1, static_cast<u8>(c));
 }
 

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // 10.4, 10.5 and 11: what goes with a capability, the life of untyped memory, and what start-up code relies on.
-#include "test/abi/check.hpp"
 #include "test/abi/address_space.hpp"
+#include "test/abi/check.hpp"
 #include "test/abi/groups.hpp"
 #include "test/abi/puppet.hpp"
 
 namespace {
 
-Answer put(CPtr node, u64 index, u64 bits, CPtr from) { return invoke(node, Label::cnode_copy, {index, bits, from, depth, 15}, {root_cnode}); }
+Answer put(CPtr node, u64 index, u64 bits, CPtr from) {
+    return invoke(node, Label::cnode_copy, {index, bits, from, depth, 15}, {root_cnode});
+}
 
 void check_cnodes() {
     Scope scope;
@@ -16,7 +18,8 @@ void check_cnodes() {
     must("inner in outer", put(outer, 1, 3, inner));
     must("the endpoint in inner", invoke(inner, Label::cnode_move, {2, 2, badged, depth}, {root_cnode}));
     delete_cap(inner);
-    check_answer("10.4 deleting one of two capabilities of a CNode leaves its slots", invoke(outer, Label::cnode_copy, {1 << 2 | 3, 5, 1 << 2 | 2, 5, 15}, {outer}), done());
+    check_answer("10.4 deleting one of two capabilities of a CNode leaves its slots",
+                 invoke(outer, Label::cnode_copy, {1 << 2 | 3, 5, 1 << 2 | 2, 5, 15}, {outer}), done());
     CPtr const twin = scope.copy(outer);
     delete_cap(outer);
     check_answer("10.4 ... all levels", invoke(twin, Label::cnode_delete, {1 << 2 | 3, 5}), done());
@@ -34,7 +37,8 @@ void check_cycles() {
     must("in itself", put(self, 1, 2, self));
     check_answer("10.4 a CNode that contains itself: its other capability is not the last", delete_cap(self), done());
     check("10.4 ... the slot is empty", empty(self));
-    check_answer("10.4 ... it is still there, though nobody reaches it", retype(memory, ObjectType::untyped, 40, a), not_enough_memory((1 << 12) - 128));
+    check_answer("10.4 ... it is still there, though nobody reaches it", retype(memory, ObjectType::untyped, 40, a),
+                 not_enough_memory((1 << 12) - 128));
     revoke_cap(memory);
     check_answer("10.4 ... until its untyped is revoked", retype(memory, ObjectType::untyped, 40, a), not_enough_memory(1 << 12));
     must("two CNodes", retype(memory, ObjectType::cnode, 2, nodes, 2));
@@ -63,7 +67,8 @@ void check_tcbs() {
     CPtr const second = scope.copy(sender.tcb());
     sender.send(endpoint, 1);
     delete_cap(sender.tcb());
-    check("10.4 deleting one of two capabilities of a TCB leaves the thread", receive_now(endpoint).info == abi::MessageInfo::make(1, 0).word);
+    check("10.4 deleting one of two capabilities of a TCB leaves the thread",
+          receive_now(endpoint).info == abi::MessageInfo::make(1, 0).word);
     must("put it back", move_cap(sender.tcb(), second));
     sender.send(endpoint, 2);
     delete_cap(sender.tcb());
@@ -73,7 +78,8 @@ void check_tcbs() {
     must("the endpoint in the CNode", invoke(node, Label::cnode_move, {1, 2, inner, depth}, {root_cnode}));
     must("the CNode as CSpace", invoke(other.tcb(), Label::tcb_set_space, {0, 62, 0}, {node, root_vspace}));
     delete_cap(node);
-    check_answer("10.4 a CSpace that only the TCB holds", retype(memory, ObjectType::untyped, 40, inner), not_enough_memory((1 << 12) - 128 - 16));
+    check_answer("10.4 a CSpace that only the TCB holds", retype(memory, ObjectType::untyped, 40, inner),
+                 not_enough_memory((1 << 12) - 128 - 16));
     delete_cap(other.tcb());
     check_answer("10.4 ... goes with the TCB", retype(memory, ObjectType::untyped, 40, inner), not_enough_memory(1 << 12));
     Puppet const suicide(scope);
@@ -121,7 +127,8 @@ void check_start_up() {
     CPtr const port = scope.slot();
     bool again = true;
     for (unsigned i = 0; i < 3; ++i) {
-        again = again && invoke(abi::initial_slot::io_port_control, Label::x86_io_port_control_issue, {0x620, 0x620, port, depth}, {root_cnode}) == done();
+        again = again && invoke(abi::initial_slot::io_port_control, Label::x86_io_port_control_issue, {0x620, 0x620, port, depth},
+                                {root_cnode}) == done();
         again = again && invoke(port, Label::x86_io_port_in8, {0x620}) == done({0xff}) && delete_cap(port) == done();
     }
     check("11.2 a port is issued, read, deleted, over and over", again);
@@ -129,9 +136,10 @@ void check_start_up() {
     CPtr const memory = scope.untyped(16), halves = scope.slot(2), objects = scope.slot(300);
     bool split = true;
     for (unsigned i = 0; i < 3; ++i) {
-        split = split && retype(memory, ObjectType::untyped, 15, halves, 2) == done() && retype(halves, ObjectType::notification, 0, objects, 256) == done() &&
-                retype(halves + 1, ObjectType::small_page, 0, objects + 256, 8) == done() && revoke_cap(memory) == done() && empty(objects) &&
-                empty(objects + 263) && empty(halves);
+        split = split && retype(memory, ObjectType::untyped, 15, halves, 2) == done() &&
+                retype(halves, ObjectType::notification, 0, objects, 256) == done() &&
+                retype(halves + 1, ObjectType::small_page, 0, objects + 256, 8) == done() && revoke_cap(memory) == done() &&
+                empty(objects) && empty(objects + 263) && empty(halves);
     }
     check("11.4 split, retype, revoke, over and over", split);
 
@@ -147,11 +155,14 @@ void check_start_up() {
         if (level == 21) space.map_pt(0x7ffe00000000);
     }
     check("11.2 FailedLookup says which structure is missing: 39, 30, 21", levels[0] == 39 && levels[1] == 30 && levels[2] == 21);
-    check_answer("11.2 ... then the page can be mapped", invoke(frame, Label::x86_page_map, {0x7ffe00000000, 3, 0}, {space.root}), done());
+    check_answer("11.2 ... then the page can be mapped", invoke(frame, Label::x86_page_map, {0x7ffe00000000, 3, 0}, {space.root}),
+                 done());
     CPtr const shared = scope.copy(frame);
-    check_answer("11.2 a page is shared by mapping a copy of its capability", invoke(shared, Label::x86_page_map, {0x7ffe00001000, 3, 0}, {space.root}), done());
+    check_answer("11.2 a page is shared by mapping a copy of its capability",
+                 invoke(shared, Label::x86_page_map, {0x7ffe00001000, 3, 0}, {space.root}), done());
     check_answer("11.1 the IPC buffer's frame is mapped at BootInfo's address for it",
-                 invoke(abi::initial_slot::ipc_buffer_frame, Label::x86_page_map, {boot_info().ipc_buffer, 3, 0}, {root_vspace}), done());
+                 invoke(abi::initial_slot::ipc_buffer_frame, Label::x86_page_map, {boot_info().ipc_buffer, 3, 0}, {root_vspace}),
+                 done());
 }
 
 } // namespace

@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // 10.1 to 10.3: who is derived from whom, as revocation shows.
+#include "test/abi/address_space.hpp"
 #include "test/abi/check.hpp"
 #include "test/abi/groups.hpp"
 #include "test/abi/puppet.hpp"
-#include "test/abi/address_space.hpp"
 
 namespace {
 
 void check_endpoints() {
     Scope scope;
-    CPtr const original = scope.endpoint(), copy = scope.copy(original), copy_of_copy = scope.copy(copy), weak = scope.copy(original, 0);
-    CPtr const badged = scope.mint(original, 5), badged_copy = scope.copy(badged), same_badge = scope.mint(original, 5), other_badge = scope.mint(copy, 6);
+    CPtr const original = scope.endpoint(), copy = scope.copy(original), copy_of_copy = scope.copy(copy),
+               weak = scope.copy(original, 0);
+    CPtr const badged = scope.mint(original, 5), badged_copy = scope.copy(badged), same_badge = scope.mint(original, 5),
+               other_badge = scope.mint(copy, 6);
     CPtr const moved = scope.slot();
     revoke_cap(copy);
-    check("10.1 revoking a plain copy deletes nothing", !empty(copy_of_copy) && !empty(original) && !empty(badged) && !empty(other_badge));
+    check("10.1 revoking a plain copy deletes nothing",
+          !empty(copy_of_copy) && !empty(original) && !empty(badged) && !empty(other_badge));
     revoke_cap(badged);
     check("10.1 revoking a badged capability deletes its copies", empty(badged_copy) && !empty(badged));
     check("10.1 ... not another minted with the same badge", !empty(same_badge));
@@ -24,7 +27,8 @@ void check_endpoints() {
     check("10.1 a badged capability minted from a copy is an original", empty(again_copy) && !empty(again));
     revoke_cap(moved);
     check("10.1 revoking the original deletes all copies", empty(copy) && empty(copy_of_copy) && empty(weak));
-    check("10.1 ... and all badged ones, whatever they were minted from", empty(badged) && empty(same_badge) && empty(other_badge) && empty(again));
+    check("10.1 ... and all badged ones, whatever they were minted from",
+          empty(badged) && empty(same_badge) && empty(other_badge) && empty(again));
     check("10.1 a moved original stays one", !empty(moved));
 
     CPtr const unbadged = scope.mint(moved, 0), second = scope.mint(unbadged, 9);
@@ -48,9 +52,12 @@ void check_other_kinds() {
         CPtr original;
     };
     CPtr const handler = scope.slot(), ports = scope.slot(), pool = scope.slot();
-    must("a handler", invoke(abi::initial_slot::irq_control, Label::x86_irq_issue_irq_handler_msi, {handler, depth, 0, 0, 0, 0, 62}, {root_cnode}));
-    must("ports", invoke(abi::initial_slot::io_port_control, Label::x86_io_port_control_issue, {0x600, 0x607, ports, depth}, {root_cnode}));
-    must("a pool", invoke(abi::initial_slot::asid_control, Label::x86_asid_control_make_pool, {pool, depth}, {scope.untyped(12), root_cnode}));
+    must("a handler", invoke(abi::initial_slot::irq_control, Label::x86_irq_issue_irq_handler_msi,
+                             {handler, depth, 0, 0, 0, 0, 62}, {root_cnode}));
+    must("ports", invoke(abi::initial_slot::io_port_control, Label::x86_io_port_control_issue, {0x600, 0x607, ports, depth},
+                         {root_cnode}));
+    must("a pool", invoke(abi::initial_slot::asid_control, Label::x86_asid_control_make_pool, {pool, depth},
+                          {scope.untyped(12), root_cnode}));
     Row const originals[] = {
         {"10.1 Revoke of a notification deletes its copies", scope.notification()},
         {"10.1 Revoke of a TCB deletes its copies", scope.tcb()},
@@ -79,9 +86,11 @@ void check_other_kinds() {
     check("10.1 a guard makes no difference: Revoke of a minted CNode deletes nothing", !empty(from_guarded));
     revoke_cap(node);
     check("10.1 ... but that of the original does", empty(guarded) && empty(from_guarded));
-    CPtr const boot_copy = scope.copy(abi::initial_slot::boot_info_frame), boot_copy2 = scope.copy(abi::initial_slot::boot_info_frame);
+    CPtr const boot_copy = scope.copy(abi::initial_slot::boot_info_frame),
+               boot_copy2 = scope.copy(abi::initial_slot::boot_info_frame);
     revoke_cap(abi::initial_slot::boot_info_frame);
-    check("3.2 initial capabilities are originals", empty(boot_copy) && empty(boot_copy2) && !empty(abi::initial_slot::boot_info_frame));
+    check("3.2 initial capabilities are originals",
+          empty(boot_copy) && empty(boot_copy2) && !empty(abi::initial_slot::boot_info_frame));
 }
 
 void check_untypeds() {
@@ -94,7 +103,8 @@ void check_untypeds() {
     CPtr const badged = scope.mint(endpoint, 3), elsewhere = scope.slot();
     must("a capability elsewhere", move_cap(elsewhere, badged));
     revoke_cap(child);
-    check("10.1 Revoke of an untyped deletes everything made from it, everywhere", empty(grandchild) && empty(endpoint) && empty(elsewhere) && !empty(child));
+    check("10.1 Revoke of an untyped deletes everything made from it, everywhere",
+          empty(grandchild) && empty(endpoint) && empty(elsewhere) && !empty(child));
     must("an endpoint", retype(child, ObjectType::endpoint, 0, endpoint));
     revoke_cap(parent);
     check("10.1 ... and what was made from its parts", empty(child) && empty(endpoint) && !empty(parent));
@@ -123,13 +133,15 @@ void check_installed_caps() {
     puppet.transfer(abi::Syscall::nb_send, 1, 0, {}, {});
     // It cannot even wait any more; its system call itself came back.
     check("10.1 Revoke deletes the copy in a TCB: NBSend finds nothing, but returns", puppet.returned());
-    check_answer("7.1 ... and the thread can have another", invoke(puppet.tcb(), Label::tcb_set_space, {handler, 0, 0}, {root_cnode, root_vspace}), done());
+    check_answer("7.1 ... and the thread can have another",
+                 invoke(puppet.tcb(), Label::tcb_set_space, {handler, 0, 0}, {root_cnode, root_vspace}), done());
     CPtr const frame = scope.copy(puppet.buffer_frame());
     must("a buffer", invoke(puppet.tcb(), Label::tcb_set_ipc_buffer, {0x400000}, {frame}));
     delete_cap(frame);
     puppet.set_park(scope.notification());
     puppet.enter(abi::Syscall::send, endpoint, abi::MessageInfo::make(1, 6).word, {1, 2, 3, 4});
-    check_equal("7.1 a buffer is installed as a copy, which deleting the source leaves", receive_now(endpoint).info, abi::MessageInfo::make(1, 6).word);
+    check_equal("7.1 a buffer is installed as a copy, which deleting the source leaves", receive_now(endpoint).info,
+                abi::MessageInfo::make(1, 6).word);
 }
 
 } // namespace

@@ -42,14 +42,22 @@ void check_unknown_syscall() {
         u64 value, expected;
     };
     Row const rows[] = {
-        {"9.3 UnknownSyscall: MR0 is rax", r.rax, 0x100},   {"9.3 UnknownSyscall: MR1 is rbx", r.rbx, 0x101},
-        {"9.3 UnknownSyscall: MR2 is rcx", r.rcx, 0x102},   {"9.3 UnknownSyscall: MR3 is rdx", r.rdx, 0x103},
-        {"9.3 UnknownSyscall: MR4 is rsi", r.rsi, 0x104},   {"9.3 UnknownSyscall: MR5 is rdi", r.rdi, 0x105},
-        {"9.3 UnknownSyscall: MR6 is rbp", r.rbp, 0x106},   {"9.3 UnknownSyscall: MR7 is r8", r.r8, 0x107},
-        {"9.3 UnknownSyscall: MR8 is r9", r.r9, 0x108},     {"9.3 UnknownSyscall: MR9 is r10", r.r10, 0x109},
-        {"9.3 UnknownSyscall: MR10 is r11", r.r11, 0x10a},  {"9.3 UnknownSyscall: MR11 is r12", r.r12, 0x10b},
-        {"9.3 UnknownSyscall: MR12 is r13", r.r13, 0x10c},  {"9.3 UnknownSyscall: MR13 is r14", r.r14, 0x10d},
-        {"9.3 UnknownSyscall: MR14 is r15", r.r15, 0x10e},  {"9.3 UnknownSyscall: MR16 is rsp", r.rsp, reply.values[16]},
+        {"9.3 UnknownSyscall: MR0 is rax", r.rax, 0x100},
+        {"9.3 UnknownSyscall: MR1 is rbx", r.rbx, 0x101},
+        {"9.3 UnknownSyscall: MR2 is rcx", r.rcx, 0x102},
+        {"9.3 UnknownSyscall: MR3 is rdx", r.rdx, 0x103},
+        {"9.3 UnknownSyscall: MR4 is rsi", r.rsi, 0x104},
+        {"9.3 UnknownSyscall: MR5 is rdi", r.rdi, 0x105},
+        {"9.3 UnknownSyscall: MR6 is rbp", r.rbp, 0x106},
+        {"9.3 UnknownSyscall: MR7 is r8", r.r8, 0x107},
+        {"9.3 UnknownSyscall: MR8 is r9", r.r9, 0x108},
+        {"9.3 UnknownSyscall: MR9 is r10", r.r10, 0x109},
+        {"9.3 UnknownSyscall: MR10 is r11", r.r11, 0x10a},
+        {"9.3 UnknownSyscall: MR11 is r12", r.r12, 0x10b},
+        {"9.3 UnknownSyscall: MR12 is r13", r.r13, 0x10c},
+        {"9.3 UnknownSyscall: MR13 is r14", r.r14, 0x10d},
+        {"9.3 UnknownSyscall: MR14 is r15", r.r15, 0x10e},
+        {"9.3 UnknownSyscall: MR16 is rsp", r.rsp, reply.values[16]},
         {"9.3 UnknownSyscall: MR17 is rflags, sanitised", r.rflags, 0x243},
     };
     for (Row const& row : rows) check_equal(row.what, row.value, row.expected);

@@ -42,11 +42,22 @@ void check_unknown_syscall() {
         u64 value;
     };
     Row const rows[] = {
-        {"9.2.1 MR0 rax", 0, 0xa},   {"9.2.1 MR1 rbx", 1, 0xb},   {"9.2.1 MR3 rdx", 3, 5},       {"9.2.1 MR4 rsi", 4, 0x51},
-        {"9.2.1 MR5 rdi", 5, 0xd1},  {"9.2.1 MR6 rbp", 6, 0xb9},  {"9.2.1 MR7 r8", 7, 8},        {"9.2.1 MR8 r9", 8, 9},
-        {"9.2.1 MR9 r10", 9, 10},    {"9.2.1 MR11 r12", 11, 12},  {"9.2.1 MR12 r13", 12, 13},    {"9.2.1 MR13 r14", 13, 14},
-        {"9.2.1 MR14 r15", 14, 15},  {"9.2.1 MR15 FaultIP is the SYSCALL", 15, address(puppet_syscall)},
-        {"9.2.1 MR17 rflags", 17, r.rflags}, {"9.2.1 MR18 number", 18, 5},
+        {"9.2.1 MR0 rax", 0, 0xa},
+        {"9.2.1 MR1 rbx", 1, 0xb},
+        {"9.2.1 MR3 rdx", 3, 5},
+        {"9.2.1 MR4 rsi", 4, 0x51},
+        {"9.2.1 MR5 rdi", 5, 0xd1},
+        {"9.2.1 MR6 rbp", 6, 0xb9},
+        {"9.2.1 MR7 r8", 7, 8},
+        {"9.2.1 MR8 r9", 8, 9},
+        {"9.2.1 MR9 r10", 9, 10},
+        {"9.2.1 MR11 r12", 11, 12},
+        {"9.2.1 MR12 r13", 12, 13},
+        {"9.2.1 MR13 r14", 13, 14},
+        {"9.2.1 MR14 r15", 14, 15},
+        {"9.2.1 MR15 FaultIP is the SYSCALL", 15, address(puppet_syscall)},
+        {"9.2.1 MR17 rflags", 17, r.rflags},
+        {"9.2.1 MR18 number", 18, 5},
     };
     for (Row const& row : rows) check_equal(row.what, fault.words[row.index], row.value);
 }
@@ -80,15 +91,19 @@ void check_user_exceptions() {
     check_equal("9.2 UserException: MR2 is rflags", flags.words[2] & ~u64{0x10000}, 0x202 | 0x4d5); // hardware may set RF
     Answer const step = f.fault(do_single_step, 0x302);
     check("9.2.2 single step is exception 1, FaultIP behind the instruction",
-          step.info == abi::MessageInfo::make(user_exception, 5).word && step.words[0] == address(do_single_step_end) - 0 && step.words[3] == 1);
+          step.info == abi::MessageInfo::make(user_exception, 5).word && step.words[0] == address(do_single_step_end) - 0 &&
+              step.words[3] == 1);
     constexpr u64 non_canonical = 0x0000800000000000;
     Answer const fault = f.fault(do_read, non_canonical);
-    check("9.2.2 a non-canonical address is exception 13", fault.info == abi::MessageInfo::make(user_exception, 5).word && fault.words[3] == 13 && fault.words[4] == 0);
+    check("9.2.2 a non-canonical address is exception 13",
+          fault.info == abi::MessageInfo::make(user_exception, 5).word && fault.words[3] == 13 && fault.words[4] == 0);
 }
 
 void check_vm_faults() {
     Faulty f;
-    auto const expected = [&](void const* at, u64 where, u64 status) { return message(vm_fault, {address(at), where, 0, status}, 0x77); };
+    auto const expected = [&](void const* at, u64 where, u64 status) {
+        return message(vm_fault, {address(at), where, 0, status}, 0x77);
+    };
     constexpr u64 nowhere = 0x7fff00000123, kernel = 0xffffffff80000000;
     check_answer("9.2 VMFault: read of nothing -> status 4", f.fault(do_read, nowhere), expected(do_read, nowhere, 4));
     check_answer("9.2 VMFault: write of nothing -> status 6", f.fault(do_write, nowhere), expected(do_write, nowhere, 6));
@@ -135,17 +150,20 @@ void check_delivery() {
     delete_cap(slot);
     must("set the handler", copy_cap(slot, endpoint));
     check("9.1 without handler the thread is Inactive: Resume tries again, and the handler is looked up anew",
-          invoke(puppet.tcb(), Label::tcb_resume) == done() && receive_now(endpoint).info == abi::MessageInfo::make(user_exception, 5).word);
+          invoke(puppet.tcb(), Label::tcb_resume) == done() &&
+              receive_now(endpoint).info == abi::MessageInfo::make(user_exception, 5).word);
 
     handler.receive(endpoint);
     puppet.execute(do_ud2, puppet.registers());
     check("9.1 a handler that waits gets it at once", handler.returned() && handler.answer().words[3] == 6);
     bare.receive(endpoint);
     puppet.execute(do_ud2, puppet.registers());
-    check_equal("9.1 a handler without IPC buffer gets 4 words", bare.answer().info, abi::MessageInfo::make(user_exception, 4).word);
+    check_equal("9.1 a handler without IPC buffer gets 4 words", bare.answer().info,
+                abi::MessageInfo::make(user_exception, 4).word);
     puppet.execute(do_ud2, puppet.registers());
     puppet.suspend();
-    check("9.1 a faulted thread that waits for its handler leaves the queue when it is suspended", receive_now(endpoint).info == no_message);
+    check("9.1 a faulted thread that waits for its handler leaves the queue when it is suspended",
+          receive_now(endpoint).info == no_message);
 
     // The handler's CPtr is looked up in the faulting thread's own CSpace.
     CPtr const node = scope.cnode(1);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // 2.5: the thread that the kernel starts.
-#include "test/abi/initial.hpp"
 #include "test/abi/check.hpp"
 #include "test/abi/groups.hpp"
+#include "test/abi/initial.hpp"
 #include "test/abi/world.hpp"
 
 namespace {
@@ -41,10 +41,11 @@ void check_initial_thread() {
     for (u8 const byte : initial_xmm) zero = zero && byte == 0;
     check("2.5 XMM registers are 0", zero);
 
-    check_answer("2.5 MCP is 255: priority 255 may be given", invoke(initial_tcb, Label::tcb_set_priority, {255}, {initial_tcb}), done());
-    check_answer("2.5 MCP is 255: 256 may not", invoke(initial_tcb, Label::tcb_set_priority, {256}, {initial_tcb}), range_error(0, 255));
+    check_answer("2.5 MCP is 255: priority 255 may be given", invoke(initial_tcb, Label::tcb_set_priority, {255}, {initial_tcb}),
+                 done());
+    check_answer("2.5 MCP is 255: 256 may not", invoke(initial_tcb, Label::tcb_set_priority, {256}, {initial_tcb}),
+                 range_error(0, 255));
     check_answer("2.5 no notification is bound", invoke(initial_tcb, Label::tcb_unbind_notification), illegal_operation);
     check_answer("2.5 the FPU is enabled: flags are 0", invoke(initial_tcb, Label::tcb_set_flags, {0, 0}), done({0}));
-    check_equal("2.5 the IPC buffer lies behind the image",
-                boot_info().ipc_buffer, reinterpret_cast<u64>(&boot_info()) - 0x1000);
+    check_equal("2.5 the IPC buffer lies behind the image", boot_info().ipc_buffer, reinterpret_cast<u64>(&boot_info()) - 0x1000);
 }

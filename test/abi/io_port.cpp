@@ -16,7 +16,12 @@ void check_issue() {
     Case const cases[] = {
         {"7.9 Issue 2: 3 words -> TruncatedMessage", control, issue, {0x500, 0x50f, to}, c, truncated},
         {"7.9 Issue 2: no capability -> TruncatedMessage", control, issue, {0x500, 0x50f, to, depth}, {}, truncated},
-        {"7.9 Issue 3: last before first -> InvalidArgument(1)", control, issue, {0x500, 0x4ff, to, depth}, c, invalid_argument(1)},
+        {"7.9 Issue 3: last before first -> InvalidArgument(1)",
+         control,
+         issue,
+         {0x500, 0x4ff, to, depth},
+         c,
+         invalid_argument(1)},
         {"7.9 Issue 3: both are cut to 16 bits", control, issue, {0x500, 0x104ff, to, depth}, c, invalid_argument(1)},
         {"7.9 Issue 3 before 5", control, issue, {0x500, 0x4ff, to, 0}, c, invalid_argument(1)},
         {"7.9 Issue", control, issue, {0x500, 0x50f, one, depth}, c, done()},
@@ -47,8 +52,8 @@ void check_access() {
     CPtr const ports = scope.slot(), post = scope.slot();
     must("ports", invoke(control, issue, {0x540, 0x547, ports, depth}, {root_cnode}));
     must("port 0x80", invoke(control, issue, {0x80, 0x83, post, depth}, {root_cnode}));
-    constexpr Label in8 = Label::x86_io_port_in8, in16 = Label::x86_io_port_in16, in32 = Label::x86_io_port_in32, out8 = Label::x86_io_port_out8,
-                    out16 = Label::x86_io_port_out16, out32 = Label::x86_io_port_out32;
+    constexpr Label in8 = Label::x86_io_port_in8, in16 = Label::x86_io_port_in16, in32 = Label::x86_io_port_in32,
+                    out8 = Label::x86_io_port_out8, out16 = Label::x86_io_port_out16, out32 = Label::x86_io_port_out32;
     Case const cases[] = {
         {"7.9 In8: no word -> TruncatedMessage", ports, in8, {}, {}, truncated},
         {"7.9 In16: no word -> TruncatedMessage", ports, in16, {}, {}, truncated},
@@ -81,7 +86,8 @@ void check_access() {
 void check_domains() {
     Scope scope;
     CPtr const domain = abi::initial_slot::domain, tcb = scope.tcb(), endpoint = scope.endpoint();
-    constexpr Label set = Label::domain_set_set, configure = Label::domain_schedule_configure, start = Label::domain_schedule_set_start;
+    constexpr Label set = Label::domain_set_set, configure = Label::domain_schedule_configure,
+                    start = Label::domain_schedule_set_start;
     constexpr u64 too_long = u64{1} << 56;
     Case const cases[] = {
         {"7.5 SetSet: no word -> TruncatedMessage", domain, set, {}, {tcb}, truncated},
@@ -96,14 +102,24 @@ void check_domains() {
         {"7.5 Configure: domain 1 of 1 -> RangeError(0, 0)", domain, configure, {0, 1, 1}, {}, range_error(0, 0)},
         {"7.5 Configure: index before domain", domain, configure, {7, 7, 1}, {}, range_error(0, 0)},
         {"7.5 Configure: duration 2^56 -> InvalidArgument(2)", domain, configure, {0, 0, too_long}, {}, invalid_argument(2)},
-        {"7.5 Configure: the start becomes an end marker -> InvalidArgument(2)", domain, configure, {0, 0, 0}, {}, invalid_argument(2)},
+        {"7.5 Configure: the start becomes an end marker -> InvalidArgument(2)",
+         domain,
+         configure,
+         {0, 0, 0},
+         {},
+         invalid_argument(2)},
         {"7.5 Configure", domain, configure, {0, 0, too_long - 1}, {}, done()},
         {"7.5 SetStart: no word -> TruncatedMessage", domain, start, {}, {}, truncated},
         {"7.5 SetStart: index 2 of 2 -> RangeError(0, 1)", domain, start, {2}, {}, range_error(0, 1)},
         {"7.5 SetStart: an end marker -> InvalidArgument(0)", domain, start, {1}, {}, invalid_argument(0)},
         {"7.5 SetStart", domain, start, {0}, {}, done()},
         {"7.5 domain labels on a TCB -> IllegalOperation", tcb, set, {0}, {tcb}, illegal_operation},
-        {"10.2 domain control can be copied", root_cnode, Label::cnode_copy, {scope.slot(), depth, domain, depth, 15}, {root_cnode}, done()},
+        {"10.2 domain control can be copied",
+         root_cnode,
+         Label::cnode_copy,
+         {scope.slot(), depth, domain, depth, 15},
+         {root_cnode},
+         done()},
     };
     check_cases(cases);
 }

@@ -74,7 +74,8 @@ void check_calls_without_reply() {
 
 void check_receiving() {
     Scope scope;
-    CPtr const endpoint = scope.endpoint(), handler = scope.endpoint(), send_only = scope.copy(endpoint, abi::right::write | abi::right::grant);
+    CPtr const endpoint = scope.endpoint(), handler = scope.endpoint(),
+               send_only = scope.copy(endpoint, abi::right::write | abi::right::grant);
     Puppet const a(scope, {.fault_handler = handler}), client(scope), other(scope);
     auto const fault = [&](CPtr cptr) { return message(1, {reinterpret_cast<u64>(puppet_syscall), cptr, 1, 2, 0}); };
     a.receive(send_only);

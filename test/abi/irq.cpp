@@ -8,7 +8,8 @@
 namespace {
 
 constexpr CPtr control = abi::initial_slot::irq_control;
-constexpr Label get = Label::irq_issue_irq_handler, io_apic = Label::x86_irq_issue_irq_handler_io_apic, msi = Label::x86_irq_issue_irq_handler_msi;
+constexpr Label get = Label::irq_issue_irq_handler, io_apic = Label::x86_irq_issue_irq_handler_io_apic,
+                msi = Label::x86_irq_issue_irq_handler_msi;
 
 void check_issue_errors() {
     Scope scope;
@@ -22,12 +23,27 @@ void check_issue_errors() {
         {"7.4 Get: whatever the number -> IllegalOperation", control, get, {9999, to, depth}, c, illegal_operation},
         {"7.4 GetIOAPIC 1: 6 words -> TruncatedMessage", control, io_apic, {to, depth, 0, 5, 0, 0}, c, truncated},
         {"7.4 GetIOAPIC 1: no capability -> TruncatedMessage", control, io_apic, {to, depth, 0, 5, 0, 0, 50}, {}, truncated},
-        {"7.4 GetIOAPIC 2: vector 108 -> RangeError(0, 107)", control, io_apic, {to, depth, 0, 5, 0, 0, 108}, c, range_error(0, 107)},
-        {"7.4 GetIOAPIC 2: vector of 64 bits -> RangeError(0, 107)", control, io_apic, {to, depth, 0, 5, 0, 0, u64{1} << 32}, c, range_error(0, 107)},
+        {"7.4 GetIOAPIC 2: vector 108 -> RangeError(0, 107)",
+         control,
+         io_apic,
+         {to, depth, 0, 5, 0, 0, 108},
+         c,
+         range_error(0, 107)},
+        {"7.4 GetIOAPIC 2: vector of 64 bits -> RangeError(0, 107)",
+         control,
+         io_apic,
+         {to, depth, 0, 5, 0, 0, u64{1} << 32},
+         c,
+         range_error(0, 107)},
         {"7.4 GetIOAPIC 3: vector in use -> RevokeFirst", control, io_apic, {to, depth, 0, 5, 0, 0, 60}, c, revoke_first},
         {"7.4 GetIOAPIC 3 before 4", control, io_apic, {to, 0, 0, 5, 0, 0, 60}, c, revoke_first},
         {"7.4 GetIOAPIC 4: depth 0 -> RangeError(1, 64)", control, io_apic, {to, 0, 0, 5, 0, 0, 50}, c, range_error(1, 64)},
-        {"7.4 GetIOAPIC 4: root not a CNode -> InvalidRoot", control, io_apic, {to, depth, 0, 5, 0, 0, 50}, {full}, invalid_root(0)},
+        {"7.4 GetIOAPIC 4: root not a CNode -> InvalidRoot",
+         control,
+         io_apic,
+         {to, depth, 0, 5, 0, 0, 50},
+         {full},
+         invalid_root(0)},
         {"7.4 GetIOAPIC 5: slot occupied -> DeleteFirst", control, io_apic, {full, depth, 0, 5, 0, 0, 50}, c, delete_first},
         {"7.4 GetIOAPIC 5 before 7", control, io_apic, {full, depth, 1, 5, 0, 0, 50}, c, delete_first},
         {"7.4 GetIOAPIC 7: I/O APIC 1 -> RangeError(0, 0)", control, io_apic, {to, depth, 1, 5, 0, 0, 50}, c, range_error(0, 0)},
@@ -67,13 +83,23 @@ void check_handler_errors() {
         {"7.4 SetNotification: no capability -> TruncatedMessage", handler, set, {}, {}, truncated},
         {"7.4 SetNotification: an endpoint -> InvalidCapability(0)", handler, set, {}, {scope.endpoint()}, invalid_capability(0)},
         {"7.4 SetNotification: an empty slot -> InvalidCapability(0)", handler, set, {}, {0}, invalid_capability(0)},
-        {"7.4 SetNotification: no write right -> InvalidCapability(0)", handler, set, {}, {scope.copy(notification, abi::right::read)}, invalid_capability(0)},
+        {"7.4 SetNotification: no write right -> InvalidCapability(0)",
+         handler,
+         set,
+         {},
+         {scope.copy(notification, abi::right::read)},
+         invalid_capability(0)},
         {"7.4 SetNotification", handler, set, {}, {notification}, done()},
         {"7.4 SetNotification: again", handler, set, {}, {notification}, done()},
         {"7.4 Clear", handler, clear, {}, {}, done()},
         {"7.4 Clear: none set", handler, clear, {}, {}, done()},
         {"7.4 handler with another object's label -> IllegalOperation", handler, Label::tcb_resume, {}, {}, illegal_operation},
-        {"10.2 a handler can be copied", root_cnode, Label::cnode_copy, {scope.slot(), depth, handler, depth, 15}, {root_cnode}, done()},
+        {"10.2 a handler can be copied",
+         root_cnode,
+         Label::cnode_copy,
+         {scope.slot(), depth, handler, depth, 15},
+         {root_cnode},
+         done()},
         {"10.4 one of two handlers goes", root_cnode, Label::cnode_delete, {handler, depth}, {}, done()},
         {"7.4 ... the vector is still in use", control, msi, {handler, depth, 0, 0, 0, 0, 61}, {root_cnode}, revoke_first},
     };
@@ -84,7 +110,8 @@ void check_handler_errors() {
 struct Timer {
     user::IoPort ports;
     explicit Timer(Scope& scope) : ports{scope.slot()} {
-        must("the PIT's ports", invoke(abi::initial_slot::io_port_control, Label::x86_io_port_control_issue, {0x40, 0x43, ports.cptr, depth}, {root_cnode}));
+        must("the PIT's ports", invoke(abi::initial_slot::io_port_control, Label::x86_io_port_control_issue,
+                                       {0x40, 0x43, ports.cptr, depth}, {root_cnode}));
     }
     void out(u16 port, u8 value) const { must("write to the PIT", ports.out8(port, value).has_value()); }
     void start() const {
@@ -101,7 +128,8 @@ struct Timer {
     }
     // Whether nothing comes: the counter has ended, and some time has gone by.
     bool silent(CPtr notification) const {
-        while ((status() & 0x80) == 0) {}
+        while ((status() & 0x80) == 0) {
+        }
         return quiet(notification);
     }
     static bool quiet(CPtr notification) {

@@ -40,11 +40,13 @@ extern "C" [[noreturn]] void start() {
     check_transfer();
     check_reply();
     check_notifications();
-    check_scheduling();
+    check_wake_ups();
+    check_ready_queues();
     check_faults();
     check_fault_replies();
     check_derivation();
     check_deletion();
+    check_random();
     print_score();
     for (;;) invoke(initial_tcb, Label::tcb_suspend);
 }

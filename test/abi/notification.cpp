@@ -8,7 +8,8 @@ namespace {
 
 void check_states() {
     Scope scope;
-    CPtr const notification = scope.notification(), one = scope.mint(notification, 1), two = scope.mint(notification, 2), six = scope.mint(notification, 6);
+    CPtr const notification = scope.notification(), one = scope.mint(notification, 1), two = scope.mint(notification, 2),
+               six = scope.mint(notification, 6);
     Puppet const a(scope), b(scope);
     user::signal(one);
     user::signal(six);
@@ -53,11 +54,13 @@ void check_states() {
 
 void check_bound() {
     Scope scope;
-    CPtr const notification = scope.notification(), one = scope.mint(notification, 1), endpoint = scope.endpoint(), handler = scope.endpoint();
+    CPtr const notification = scope.notification(), one = scope.mint(notification, 1), endpoint = scope.endpoint(),
+               handler = scope.endpoint();
     CPtr const other = scope.notification(), other_one = scope.mint(other, 0x10);
     Puppet const bound(scope), stranger(scope, {.fault_handler = handler}), client(scope);
     user::signal(one);
-    check_answer("8.8 an active notification can be bound", invoke(bound.tcb(), Label::tcb_bind_notification, {}, {notification}), done());
+    check_answer("8.8 an active notification can be bound", invoke(bound.tcb(), Label::tcb_bind_notification, {}, {notification}),
+                 done());
     bound.receive(endpoint);
     check("8.8 ... the next Recv on an endpoint gets the word", bound.returned() && bound.badge() == 1);
     auto const fault = message(1, {reinterpret_cast<u64>(puppet_syscall), notification, 1, 2, 0});

@@ -14,7 +14,8 @@ constexpr u64 a = 0x12345600000, top = 0x00007fffffffffff;
 void check_errors() {
     Scope scope;
     AddressSpace const space(scope), other(scope);
-    CPtr const v = space.root, frame = scope.make(ObjectType::small_page, 0, 2), large = scope.make(ObjectType::large_page), endpoint = scope.endpoint();
+    CPtr const v = space.root, frame = scope.make(ObjectType::small_page, 0, 2), large = scope.make(ObjectType::large_page),
+               endpoint = scope.endpoint();
     CPtr const bare = scope.make(ObjectType::pml4), copy = scope.slot();
     Case const before[] = {
         {"7.7 PageMap 1: 2 words -> TruncatedMessage", frame, map, {a, 3}, {v}, truncated},
@@ -23,13 +24,33 @@ void check_errors() {
         {"7.7 PageMap 2: a PML4 without ASID -> InvalidCapability(1)", frame, map, {a, 3, 0}, {bare}, invalid_capability(1)},
         {"7.7 PageMap 2 before 3", frame, map, {top + 1, 3, 0}, {bare}, invalid_capability(1)},
         {"7.7 PageMap 3d: address beyond the limit -> InvalidArgument(0)", frame, map, {top + 1, 3, 0}, {v}, invalid_argument(0)},
-        {"7.7 PageMap 3d: the kernel's part -> InvalidArgument(0)", frame, map, {0xffffff8000000000, 3, 0}, {v}, invalid_argument(0)},
-        {"7.7 PageMap 3d: the last page below 2^47 -> InvalidArgument(0)", frame, map, {0x7ffffffff000, 3, 0}, {v}, invalid_argument(0)},
+        {"7.7 PageMap 3d: the kernel's part -> InvalidArgument(0)",
+         frame,
+         map,
+         {0xffffff8000000000, 3, 0},
+         {v},
+         invalid_argument(0)},
+        {"7.7 PageMap 3d: the last page below 2^47 -> InvalidArgument(0)",
+         frame,
+         map,
+         {0x7ffffffff000, 3, 0},
+         {v},
+         invalid_argument(0)},
         {"7.7 PageMap 3d: the last 2 MiB -> InvalidArgument(0)", large, map, {0x7fffffe00000, 3, 0}, {v}, invalid_argument(0)},
         {"7.7 PageMap 3d before 6", frame, map, {0x7ffffffff001, 3, 0}, {v}, invalid_argument(0)},
-        {"7.7 the page before the last can be mapped, if tables are there", frame, map, {0x7fffffffe000, 3, 0}, {v}, missing(0, 39)},
+        {"7.7 the page before the last can be mapped, if tables are there",
+         frame,
+         map,
+         {0x7fffffffe000, 3, 0},
+         {v},
+         missing(0, 39)},
         {"7.7 PageMap 6: not aligned -> AlignmentError", frame, map, {a + 8, 3, 0}, {v}, alignment_error},
-        {"7.7 PageMap 6: 2 MiB page at a multiple of 4 KiB -> AlignmentError", large, map, {a + 0x1000, 3, 0}, {v}, alignment_error},
+        {"7.7 PageMap 6: 2 MiB page at a multiple of 4 KiB -> AlignmentError",
+         large,
+         map,
+         {a + 0x1000, 3, 0},
+         {v},
+         alignment_error},
         {"7.7 PageMap 6 before 7", frame, map, {a + 0x800, 3, 0}, {v}, alignment_error},
         {"7.7 PageMap 7: no PDPT -> MissingCapability(39)", frame, map, {a, 3, 0}, {v}, missing(0, 39)},
         {"7.7 PageMap 7: no PDPT for 2 MiB -> MissingCapability(39)", large, map, {a, 3, 0}, {v}, missing(0, 39)},
@@ -47,14 +68,29 @@ void check_errors() {
     Case const after[] = {
         {"7.7 PageMap", frame, map, {a, 3, 0}, {v}, done()},
         {"7.7 PageMap: again at the same address", frame, map, {a, 1, 3}, {v}, done()},
-        {"7.7 PageMap 3a: mapped in another address space -> InvalidCapability(1)", frame, map, {a, 3, 0}, {other.root}, invalid_capability(1)},
-        {"7.7 PageMap 3c: mapped at another address -> InvalidArgument(0)", frame, map, {a + 0x1000, 3, 0}, {v}, invalid_argument(0)},
+        {"7.7 PageMap 3a: mapped in another address space -> InvalidCapability(1)",
+         frame,
+         map,
+         {a, 3, 0},
+         {other.root},
+         invalid_capability(1)},
+        {"7.7 PageMap 3c: mapped at another address -> InvalidArgument(0)",
+         frame,
+         map,
+         {a + 0x1000, 3, 0},
+         {v},
+         invalid_argument(0)},
         {"7.7 PageMap 3c before 6", frame, map, {a + 8, 3, 0}, {v}, invalid_argument(0)},
         {"7.7 PageMap: another page in its place", frame + 1, map, {a, 3, 0}, {v}, done()},
         {"7.7 ... the first counts as mapped", frame, map, {a + 0x1000, 3, 0}, {v}, invalid_argument(0)},
         {"7.7 PageUnmap: the first", frame, unmap, {}, {}, done()},
         {"7.7 ... is free now", frame, map, {a + 0x1000, 3, 0}, {v}, done()},
-        {"10.2 a mapped page can be copied", root_cnode, Label::cnode_copy, {copy, depth, frame, depth, 15}, {root_cnode}, done()},
+        {"10.2 a mapped page can be copied",
+         root_cnode,
+         Label::cnode_copy,
+         {copy, depth, frame, depth, 15},
+         {root_cnode},
+         done()},
         {"10.2 ... the copy is not mapped", copy, map, {a, 3, 0}, {other.root}, done()},
         {"7.7 GetAddress", frame, address_of, {}, {}, done({physical})},
         {"7.7 GetAddress: of a copy", copy, address_of, {}, {}, done({physical})},
@@ -88,14 +124,17 @@ void check_mappings() {
         puppet.execute(instruction, r);
         return receive_now(handler);
     };
-    auto const fault = [&](void const* instruction, u64 at, u64 status) { return message(5, {reinterpret_cast<u64>(instruction), at, status >> 4, status}); };
+    auto const fault = [&](void const* instruction, u64 at, u64 status) {
+        return message(5, {reinterpret_cast<u64>(instruction), at, status >> 4, status});
+    };
     constexpr u64 page = a + 0x1000;
     must("map read-only", invoke(copy, map, {page, 2, 0}, {root_vspace}));
     access(do_read, page);
     check("5.1 a page mapped read-only can be read", puppet.returned());
     check_answer("5.1 ... not written: status 7", access(do_write, page), fault(do_write, page, 7));
     must("map write-only", invoke(copy, map, {page, 1, 0}, {root_vspace}));
-    check_answer("5.1 write without read is nothing: the page is there, but not for users: status 5", access(do_read, page), fault(do_read, page, 5));
+    check_answer("5.1 write without read is nothing: the page is there, but not for users: status 5", access(do_read, page),
+                 fault(do_read, page, 5));
     must("map without rights", invoke(copy, map, {page, 0, 0}, {root_vspace}));
     check_answer("5.1 without rights, the same", access(do_read, page + 8), fault(do_read, page + 8, 5));
     must("map for all", invoke(copy, map, {page, 3, 0}, {root_vspace}));
@@ -142,7 +181,8 @@ void check_table_deletion() {
     check("7.6 ... and mapping it again does not bring them back", receive_now(handler).words[1] == a);
     CPtr const large = scope.make(ObjectType::large_page);
     delete_cap(table);
-    check_answer("10.4 deleting a mapped table unmaps it: a 2 MiB page fits", invoke(large, map, {a, 3, 0}, {root_vspace}), done());
+    check_answer("10.4 deleting a mapped table unmaps it: a 2 MiB page fits", invoke(large, map, {a, 3, 0}, {root_vspace}),
+                 done());
     puppet.execute(do_write, r);
     check("7.7 a 2 MiB page works", puppet.returned());
 }

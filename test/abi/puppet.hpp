@@ -10,7 +10,7 @@
 inline constexpr u64 main_priority = 100;
 inline constexpr u64 puppet_priority = 150;
 
-struct PuppetState { // puppet.S knows the layout
+struct PuppetState {            // puppet.S knows the layout
     abi::UserContext registers; // after the instruction
     u64 returned;               // how often an instruction was followed by the next
     u64 park;                   // CPtr of what it waits for then
@@ -60,7 +60,7 @@ public:
     void transfer(abi::Syscall number, CPtr to, u64 label, Words const& words, Words const& caps) const;
 
     bool returned() const { return state().returned != 0; } // of the last execute()
-    Answer answer() const;                                   // what the system call left in the registers
+    Answer answer() const;                                  // what the system call left in the registers
     u64 badge() const { return state().registers.rdi; }
     void suspend() const;
 

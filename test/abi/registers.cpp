@@ -34,18 +34,17 @@ struct Expected {
 struct Texts { // of the checks of one call
     char const *returns, *preserved, *rdi, *rsi, *message;
 };
-#define TEXTS(call)                                                                                                            \
-    {                                                                                                                          \
-        "4.2 " call ": returns", "4.2 " call ": rdx, rax, rbx, rbp, r12 to r14 and RFLAGS are kept, rcx and r11 as of SYSCALL", \
-            "4.4 " call ": rdi", "4.4 " call ": rsi", "4.4 " call ": message registers"                                         \
-    }
+#define TEXTS(call)                                                                                                              \
+    {"4.2 " call ": returns", "4.2 " call ": rdx, rax, rbx, rbp, r12 to r14 and RFLAGS are kept, rcx and r11 as of SYSCALL",     \
+     "4.4 " call ": rdi", "4.4 " call ": rsi", "4.4 " call ": message registers"}
 
 void check_returned(Texts const& texts, Puppet const& puppet, abi::UserContext const& before, Expected const& expected) {
     abi::UserContext const& after = puppet.state().registers;
     check(texts.returns, puppet.returned());
     u64 const flags = 0xcd5; // CF PF AF ZF SF DF OF
     check(texts.preserved, kept(before, after) && (after.rflags & flags) == (before.rflags & flags) &&
-                               after.rcx == reinterpret_cast<u64>(puppet_after_syscall) && (after.r11 & flags) == (before.rflags & flags));
+                               after.rcx == reinterpret_cast<u64>(puppet_after_syscall) &&
+                               (after.r11 & flags) == (before.rflags & flags));
     check_equal(texts.rdi, after.rdi, expected.rdi);
     check_equal(texts.rsi, after.rsi, expected.rsi);
     check(texts.message, message_kept(before, after) == expected.message_kept);
@@ -69,9 +68,11 @@ void check_simple_calls() {
 
     check_call(TEXTS("NBSend to an idle endpoint"), puppet, abi::Syscall::nb_send, endpoint, info, {endpoint, info, true});
     check_call(TEXTS("NBSend through an empty slot"), puppet, abi::Syscall::nb_send, 0, info, {0, info, true});
-    check_call(TEXTS("NBSend with a CPtr that leads nowhere"), puppet, abi::Syscall::nb_send, ~u64{0}, info, {~u64{0}, info, true});
+    check_call(TEXTS("NBSend with a CPtr that leads nowhere"), puppet, abi::Syscall::nb_send, ~u64{0}, info,
+               {~u64{0}, info, true});
     check_call(TEXTS("Send to a notification"), puppet, abi::Syscall::send, notification, 0, {notification, 0, true});
-    check_call(TEXTS("Send to a kernel object"), puppet, abi::Syscall::send, other, info_of(Label::tcb_resume), {other, info_of(Label::tcb_resume), true});
+    check_call(TEXTS("Send to a kernel object"), puppet, abi::Syscall::send, other, info_of(Label::tcb_resume),
+               {other, info_of(Label::tcb_resume), true});
     check_call(TEXTS("Send to a kernel object that refuses"), puppet, abi::Syscall::send, other, info, {other, info, true});
     check_call(TEXTS("Reply without a caller"), puppet, abi::Syscall::reply, 0x7777, info, {0x7777, info, true});
     check_call(TEXTS("Yield"), puppet, abi::Syscall::yield, 0x7777, info, {0x7777, info, true});
@@ -79,13 +80,17 @@ void check_simple_calls() {
     check_call(TEXTS("NBRecv on a signalled notification"), puppet, abi::Syscall::nb_recv, notification, info, {0, info, true});
     CPtr const badged = scope.mint(notification, 0x123456789abcdef0);
     user::signal(badged);
-    check_call(TEXTS("Recv on a signalled notification"), puppet, abi::Syscall::recv, notification, info, {0x123456789abcdef0, info, true});
+    check_call(TEXTS("Recv on a signalled notification"), puppet, abi::Syscall::recv, notification, info,
+               {0x123456789abcdef0, info, true});
     check_call(TEXTS("Call of a notification"), puppet, abi::Syscall::call, notification, info, {0, 0, true});
-    check_call(TEXTS("Call of a kernel object without results"), puppet, abi::Syscall::call, other, info_of(Label::tcb_suspend), {0, 0, true});
-    check_call(TEXTS("Call of a kernel object with a result"), puppet, abi::Syscall::call, other, info_of(Label::tcb_set_flags, 2), {0, 1, false});
+    check_call(TEXTS("Call of a kernel object without results"), puppet, abi::Syscall::call, other, info_of(Label::tcb_suspend),
+               {0, 0, true});
+    check_call(TEXTS("Call of a kernel object with a result"), puppet, abi::Syscall::call, other,
+               info_of(Label::tcb_set_flags, 2), {0, 1, false});
     check_call(TEXTS("Call with an error without details"), puppet, abi::Syscall::call, other, info_of(Label::tcb_set_flags, 1),
                {0, truncated.info, true});
-    check_call(TEXTS("Call with an error with details"), puppet, abi::Syscall::call, 0, info, {0, invalid_capability(0).info, false});
+    check_call(TEXTS("Call with an error with details"), puppet, abi::Syscall::call, 0, info,
+               {0, invalid_capability(0).info, false});
     check_equal("4.8 the details are in the message registers", puppet.state().registers.r10, 0);
     check_equal("4.4 an error of one word changes MR0 only", puppet.state().registers.r8, 0x0808);
 }
@@ -110,7 +115,8 @@ void check_blocking_calls() {
     reply_with(99, {1, 2});
     check_returned(TEXTS("Call of an endpoint"), puppet, before, {0, abi::MessageInfo::make(99, 2).word, false});
     abi::UserContext const& r = puppet.state().registers;
-    check("4.4 Call of an endpoint: a reply of 2 words changes MR0 and MR1 only", r.r10 == 1 && r.r8 == 2 && r.r9 == 0x0909 && r.r15 == 0x1515);
+    check("4.4 Call of an endpoint: a reply of 2 words changes MR0 and MR1 only",
+          r.r10 == 1 && r.r8 == 2 && r.r9 == 0x0909 && r.r15 == 0x1515);
 
     before = marked(puppet, abi::Syscall::recv, endpoint, info);
     puppet.execute(puppet_syscall, before);

@@ -18,8 +18,18 @@ void check_saved_reply() {
     check("8.6 the caller slot is empty after SaveCaller", !client.returned());
     check_answer("7.2 SaveCaller: target occupied -> DeleteFirst", save(), delete_first);
     Case const cases[] = {
-        {"8.6 a reply capability cannot be copied -> IllegalOperation", root_cnode, Label::cnode_copy, {moved, depth, saved, depth, 15}, {root_cnode}, illegal_operation},
-        {"8.6 ... nor minted -> IllegalOperation", root_cnode, Label::cnode_mint, {moved, depth, saved, depth, 15, 0}, {root_cnode}, illegal_operation},
+        {"8.6 a reply capability cannot be copied -> IllegalOperation",
+         root_cnode,
+         Label::cnode_copy,
+         {moved, depth, saved, depth, 15},
+         {root_cnode},
+         illegal_operation},
+        {"8.6 ... nor minted -> IllegalOperation",
+         root_cnode,
+         Label::cnode_mint,
+         {moved, depth, saved, depth, 15, 0},
+         {root_cnode},
+         illegal_operation},
         {"8.6 it can be moved", root_cnode, Label::cnode_move, {moved, depth, saved, depth}, {root_cnode}, done()},
         {"8.6 ... and mutated back", root_cnode, Label::cnode_mutate, {saved, depth, moved, depth, 0}, {root_cnode}, done()},
         {"8.6 revoking it does nothing", root_cnode, Label::cnode_revoke, {saved, depth}, {}, done()},
@@ -112,19 +122,23 @@ void check_cancelling() {
     CPtr const another = scope.endpoint();
     third.receive(another);
     delete_cap(another);
-    check_answer("8.7 a receiver faults", receive_now(handler), message(1, {reinterpret_cast<u64>(puppet_syscall), another, 1, 2, 0}));
+    check_answer("8.7 a receiver faults", receive_now(handler),
+                 message(1, {reinterpret_cast<u64>(puppet_syscall), another, 1, 2, 0}));
     CPtr const notification = scope.notification();
     third.receive(notification);
     delete_cap(notification);
-    check_answer("8.7 notification: a waiter faults", receive_now(handler), message(1, {reinterpret_cast<u64>(puppet_syscall), notification, 1, 2, 0}));
+    check_answer("8.7 notification: a waiter faults", receive_now(handler),
+                 message(1, {reinterpret_cast<u64>(puppet_syscall), notification, 1, 2, 0}));
     CPtr const bound = scope.notification();
     must("bind", invoke(sender.tcb(), Label::tcb_bind_notification, {}, {bound}));
     delete_cap(bound);
-    check_answer("8.7 deleting a notification unbinds it", invoke(sender.tcb(), Label::tcb_unbind_notification), illegal_operation);
+    check_answer("8.7 deleting a notification unbinds it", invoke(sender.tcb(), Label::tcb_unbind_notification),
+                 illegal_operation);
     CPtr const again = scope.notification();
     must("bind", invoke(sender.tcb(), Label::tcb_bind_notification, {}, {again}));
     delete_cap(sender.tcb());
-    check_answer("10.4 deleting a TCB unbinds its notification", invoke(caller.tcb(), Label::tcb_bind_notification, {}, {again}), done());
+    check_answer("10.4 deleting a TCB unbinds its notification", invoke(caller.tcb(), Label::tcb_bind_notification, {}, {again}),
+                 done());
 }
 
 void check_badged_sends() {
@@ -146,7 +160,8 @@ void check_badged_sends() {
     check("7.2 ... alone", receive_now(endpoint).info == no_message);
     a.send(one, 5);
     invoke(root_cnode, Label::cnode_cancel_badged_sends, {one, depth});
-    check("7.2 a sender that still has its capability sends again", !a.returned() && receive_now(endpoint).info == abi::MessageInfo::make(5, 0).word);
+    check("7.2 a sender that still has its capability sends again",
+          !a.returned() && receive_now(endpoint).info == abi::MessageInfo::make(5, 0).word);
     a.send(endpoint, 6);
     invoke(root_cnode, Label::cnode_cancel_badged_sends, {endpoint, depth});
     check("7.2 badge 0 cancels nobody", !a.returned());

@@ -6,7 +6,8 @@
 
 namespace {
 
-constexpr u64 write = abi::right::write, read = abi::right::read, grant = abi::right::grant, grant_reply = abi::right::grant_reply;
+constexpr u64 write = abi::right::write, read = abi::right::read, grant = abi::right::grant,
+              grant_reply = abi::right::grant_reply;
 
 void check_endpoint_rights() {
     Scope scope;
@@ -47,8 +48,10 @@ void check_endpoint_rights() {
     puppet.receive(scope.copy(only_read));
     check("5.1 read is enough to receive", !puppet.returned());
     puppet.suspend();
-    check_answer("5.1 a copy with all rights of a cap with one has that one", invoke(scope.copy(only_read), Label::tcb_resume), invalid_capability(0));
-    check_answer("7.2 CancelBadgedSends wants all four", invoke(root_cnode, Label::cnode_cancel_badged_sends, {scope.copy(endpoint, 7), depth}), illegal_operation);
+    check_answer("5.1 a copy with all rights of a cap with one has that one", invoke(scope.copy(only_read), Label::tcb_resume),
+                 invalid_capability(0));
+    check_answer("7.2 CancelBadgedSends wants all four",
+                 invoke(root_cnode, Label::cnode_cancel_badged_sends, {scope.copy(endpoint, 7), depth}), illegal_operation);
 }
 
 void check_notification_rights() {
@@ -61,8 +64,10 @@ void check_notification_rights() {
     user::signal(only_read);
     check_equal("5.1 signalling without write does nothing", poll(notification), 0);
     puppet.receive(only_write);
-    check_answer("5.1 waiting without read faults", receive_now(handler), message(1, {reinterpret_cast<u64>(puppet_syscall), only_write, 1, 2, 0}));
-    check_answer("5.1 binding wants read", invoke(scope.tcb(), Label::tcb_bind_notification, {}, {only_write}), illegal_operation);
+    check_answer("5.1 waiting without read faults", receive_now(handler),
+                 message(1, {reinterpret_cast<u64>(puppet_syscall), only_write, 1, 2, 0}));
+    check_answer("5.1 binding wants read", invoke(scope.tcb(), Label::tcb_bind_notification, {}, {only_write}),
+                 illegal_operation);
     check_answer("5.1 ... which is enough", invoke(scope.tcb(), Label::tcb_bind_notification, {}, {only_read}), done());
 }
 
@@ -78,9 +83,12 @@ void check_guard_word() {
     check_answer("5.2 61 bits don't -> IllegalOperation", mint_cap(scope.slot(), node, 61), illegal_operation);
     check_answer("5.2 63 bits don't, whatever the guard", mint_cap(scope.slot(), node, u64{7} << 6 | 63), illegal_operation);
     check_answer("5.2 the guard is cut to its size", invoke(guarded(u64{0xfd} << 6 | 3), Label::cnode_delete, {0x50, 7}), done());
-    check_answer("5.2 ... and shows so in a mismatch", invoke(guarded(u64{0xfd} << 6 | 3), Label::cnode_delete, {0, 7}), guard_mismatch(0, 7, 5, 3));
-    check_answer("5.2 a guard of 58 bits", invoke(guarded(~u64{0} << 6 | 58), Label::cnode_delete, {0, 64}), guard_mismatch(0, 64, (u64{1} << 58) - 1, 58));
-    check_answer("5.2 a guard of 60 bits has 58 of value", invoke(guarded(~u64{0} << 6 | 60), Label::cnode_delete, {0, 64}), guard_mismatch(0, 64, (u64{1} << 58) - 1, 60));
+    check_answer("5.2 ... and shows so in a mismatch", invoke(guarded(u64{0xfd} << 6 | 3), Label::cnode_delete, {0, 7}),
+                 guard_mismatch(0, 7, 5, 3));
+    check_answer("5.2 a guard of 58 bits", invoke(guarded(~u64{0} << 6 | 58), Label::cnode_delete, {0, 64}),
+                 guard_mismatch(0, 64, (u64{1} << 58) - 1, 58));
+    check_answer("5.2 a guard of 60 bits has 58 of value", invoke(guarded(~u64{0} << 6 | 60), Label::cnode_delete, {0, 64}),
+                 guard_mismatch(0, 64, (u64{1} << 58) - 1, 60));
     CPtr const with_guard = guarded(u64{1} << 6 | 1);
     CPtr const without = scope.mint(with_guard, 0);
     check_answer("5.2 Mint with data 0 sets guard size 0", invoke(without, Label::cnode_delete, {5, 4}), done());
@@ -89,10 +97,12 @@ void check_guard_word() {
 
     Puppet const puppet(scope, {.fault_handler = 0, .cspace = root_cnode});
     CPtr const tcb = puppet.tcb();
-    check_answer("5.2 CSpace data 0 leaves the guard", invoke(tcb, Label::tcb_set_space, {0, 0, 0}, {root_cnode, root_vspace}), done());
+    check_answer("5.2 CSpace data 0 leaves the guard", invoke(tcb, Label::tcb_set_space, {0, 0, 0}, {root_cnode, root_vspace}),
+                 done());
     puppet.call(initial_tcb, Label::tcb_resume);
     check("5.2 ... so that CPtrs are slot numbers still", puppet.returned());
-    check_answer("5.2 CSpace data with a guard too large -> IllegalOperation", invoke(tcb, Label::tcb_set_space, {0, 61, 0}, {node, root_vspace}), illegal_operation);
+    check_answer("5.2 CSpace data with a guard too large -> IllegalOperation",
+                 invoke(tcb, Label::tcb_set_space, {0, 61, 0}, {node, root_vspace}), illegal_operation);
     check_answer("5.2 CSpace data with a guard", invoke(tcb, Label::tcb_set_space, {0, 60, 0}, {node, root_vspace}), done());
 }
 
@@ -107,19 +117,84 @@ void check_badges() {
     user::signal(n);
     check_equal("5.3 a notification's badge has 64 bits", poll(notification), all_bits);
     Case const cases[] = {
-        {"7.3 Mint of a badged endpoint -> IllegalOperation", root_cnode, Label::cnode_mint, {scope.slot(), depth, e, depth, 15, 5}, {root_cnode}, illegal_operation},
-        {"7.3 Mint of a badged endpoint with data 0 -> IllegalOperation", root_cnode, Label::cnode_mint, {scope.slot(), depth, e, depth, 15, 0}, {root_cnode}, illegal_operation},
-        {"7.3 Mint of a badged endpoint with the same badge -> IllegalOperation", root_cnode, Label::cnode_mint, {scope.slot(), depth, e, depth, 15, all_bits}, {root_cnode}, illegal_operation},
-        {"7.3 Mint of a badged notification -> IllegalOperation", root_cnode, Label::cnode_mint, {scope.slot(), depth, n, depth, 15, 5}, {root_cnode}, illegal_operation},
-        {"7.3 Mint of an unbadged endpoint with data 0", root_cnode, Label::cnode_mint, {scope.slot(), depth, endpoint, depth, 15, 0}, {root_cnode}, done()},
-        {"7.3 Mutate of an unbadged endpoint -> IllegalOperation", root_cnode, Label::cnode_mutate, {scope.slot(), depth, endpoint, depth, 5}, {root_cnode}, illegal_operation},
-        {"7.3 Mutate of an unbadged endpoint with data 0 -> IllegalOperation", root_cnode, Label::cnode_mutate, {scope.slot(), depth, endpoint, depth, 0}, {root_cnode}, illegal_operation},
-        {"7.3 Mutate of a badged notification -> IllegalOperation", root_cnode, Label::cnode_mutate, {scope.slot(), depth, n, depth, 0}, {root_cnode}, illegal_operation},
-        {"7.3 Mint of a frame: data is ignored", root_cnode, Label::cnode_mint, {scope.slot(), depth, frame, depth, 15, 77}, {root_cnode}, done()},
-        {"7.3 Mutate of a frame: data is ignored", root_cnode, Label::cnode_mutate, {scope.slot(), depth, frame, depth, 77}, {root_cnode}, done()},
-        {"7.3 Mint of a TCB: data is ignored", root_cnode, Label::cnode_mint, {scope.slot(), depth, puppet.tcb(), depth, 0, 77}, {root_cnode}, done()},
-        {"7.3 Mutate of a CNode: guard set", root_cnode, Label::cnode_mutate, {scope.slot(), depth, scope.cnode(2), depth, 62}, {root_cnode}, done()},
-        {"7.3 Mutate of a CNode: guard too large -> IllegalOperation", root_cnode, Label::cnode_mutate, {scope.slot(), depth, scope.cnode(2), depth, 63}, {root_cnode}, illegal_operation},
+        {"7.3 Mint of a badged endpoint -> IllegalOperation",
+         root_cnode,
+         Label::cnode_mint,
+         {scope.slot(), depth, e, depth, 15, 5},
+         {root_cnode},
+         illegal_operation},
+        {"7.3 Mint of a badged endpoint with data 0 -> IllegalOperation",
+         root_cnode,
+         Label::cnode_mint,
+         {scope.slot(), depth, e, depth, 15, 0},
+         {root_cnode},
+         illegal_operation},
+        {"7.3 Mint of a badged endpoint with the same badge -> IllegalOperation",
+         root_cnode,
+         Label::cnode_mint,
+         {scope.slot(), depth, e, depth, 15, all_bits},
+         {root_cnode},
+         illegal_operation},
+        {"7.3 Mint of a badged notification -> IllegalOperation",
+         root_cnode,
+         Label::cnode_mint,
+         {scope.slot(), depth, n, depth, 15, 5},
+         {root_cnode},
+         illegal_operation},
+        {"7.3 Mint of an unbadged endpoint with data 0",
+         root_cnode,
+         Label::cnode_mint,
+         {scope.slot(), depth, endpoint, depth, 15, 0},
+         {root_cnode},
+         done()},
+        {"7.3 Mutate of an unbadged endpoint -> IllegalOperation",
+         root_cnode,
+         Label::cnode_mutate,
+         {scope.slot(), depth, endpoint, depth, 5},
+         {root_cnode},
+         illegal_operation},
+        {"7.3 Mutate of an unbadged endpoint with data 0 -> IllegalOperation",
+         root_cnode,
+         Label::cnode_mutate,
+         {scope.slot(), depth, endpoint, depth, 0},
+         {root_cnode},
+         illegal_operation},
+        {"7.3 Mutate of a badged notification -> IllegalOperation",
+         root_cnode,
+         Label::cnode_mutate,
+         {scope.slot(), depth, n, depth, 0},
+         {root_cnode},
+         illegal_operation},
+        {"7.3 Mint of a frame: data is ignored",
+         root_cnode,
+         Label::cnode_mint,
+         {scope.slot(), depth, frame, depth, 15, 77},
+         {root_cnode},
+         done()},
+        {"7.3 Mutate of a frame: data is ignored",
+         root_cnode,
+         Label::cnode_mutate,
+         {scope.slot(), depth, frame, depth, 77},
+         {root_cnode},
+         done()},
+        {"7.3 Mint of a TCB: data is ignored",
+         root_cnode,
+         Label::cnode_mint,
+         {scope.slot(), depth, puppet.tcb(), depth, 0, 77},
+         {root_cnode},
+         done()},
+        {"7.3 Mutate of a CNode: guard set",
+         root_cnode,
+         Label::cnode_mutate,
+         {scope.slot(), depth, scope.cnode(2), depth, 62},
+         {root_cnode},
+         done()},
+        {"7.3 Mutate of a CNode: guard too large -> IllegalOperation",
+         root_cnode,
+         Label::cnode_mutate,
+         {scope.slot(), depth, scope.cnode(2), depth, 63},
+         {root_cnode},
+         illegal_operation},
     };
     check_cases(cases);
 }

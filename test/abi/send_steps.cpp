@@ -21,21 +21,26 @@ void check_faulting_lookups() {
     Words const why{4, 64, 0, 51}; // a guard of 51 zeroes (3.2) is not what `nowhere` begins with
 
     puppet.send(nowhere);
-    check_answer("4.11 Send: invoked capability not found -> CapFault in phase 0", receive_now(handler), cap_fault(nowhere, 0, why));
+    check_answer("4.11 Send: invoked capability not found -> CapFault in phase 0", receive_now(handler),
+                 cap_fault(nowhere, 0, why));
     puppet.call(nowhere);
     check_answer("4.11 Call: the same", receive_now(handler), cap_fault(nowhere, 0, why));
     puppet.transfer(abi::Syscall::nb_send, nowhere, 0, {}, {});
     check("4.11 NBSend: the same returns silently", puppet.returned());
     puppet.send(endpoint, 1, {}, {nowhere - 1});
-    check_answer("4.11 Send: extra capability not found -> CapFault with its address", receive_now(handler), cap_fault(nowhere - 1, 0, why));
+    check_answer("4.11 Send: extra capability not found -> CapFault with its address", receive_now(handler),
+                 cap_fault(nowhere - 1, 0, why));
     puppet.call(tcb, Label::tcb_suspend, {}, {0, nowhere - 2});
-    check_answer("4.11 Call of a kernel object: second extra capability not found -> CapFault", receive_now(handler), cap_fault(nowhere - 2, 0, why));
+    check_answer("4.11 Call of a kernel object: second extra capability not found -> CapFault", receive_now(handler),
+                 cap_fault(nowhere - 2, 0, why));
     puppet.transfer(abi::Syscall::nb_send, endpoint, 1, {}, {nowhere});
     check("4.11 NBSend: extra capability not found returns silently", puppet.returned());
     puppet.call(nowhere, 0, {}, {nowhere - 1});
-    check_answer("4.11 the invoked capability is looked up before the extra ones", receive_now(handler), cap_fault(nowhere, 0, why));
+    check_answer("4.11 the invoked capability is looked up before the extra ones", receive_now(handler),
+                 cap_fault(nowhere, 0, why));
     puppet.call(0, 0, {}, {nowhere - 1});
-    check_answer("4.11 extra capabilities are looked up before the invoked one's type is seen", receive_now(handler), cap_fault(nowhere - 1, 0, why));
+    check_answer("4.11 extra capabilities are looked up before the invoked one's type is seen", receive_now(handler),
+                 cap_fault(nowhere - 1, 0, why));
     puppet.call(tcb, Label::tcb_suspend, {}, {0, 0, 0});
     check_answer("4.11 empty extra slots are no error", puppet.answer(), done());
     puppet.enter(abi::Syscall::reply_recv, nowhere);
@@ -52,8 +57,18 @@ void check_dispatch() {
     Case const cases[] = {
         {"4.11 null -> InvalidCapability(0)", 0, Label::tcb_resume, {}, {}, invalid_capability(0)},
         {"4.11 null, whatever the message", 0, Label::cnode_rotate, {1, 2, 3, 4, 5}, {1, 2}, invalid_capability(0)},
-        {"4.11 endpoint without send right -> InvalidCapability(0)", receive_only, Label::tcb_resume, {}, {}, invalid_capability(0)},
-        {"4.11 notification without send right -> InvalidCapability(0)", wait_only, Label::tcb_resume, {}, {}, invalid_capability(0)},
+        {"4.11 endpoint without send right -> InvalidCapability(0)",
+         receive_only,
+         Label::tcb_resume,
+         {},
+         {},
+         invalid_capability(0)},
+        {"4.11 notification without send right -> InvalidCapability(0)",
+         wait_only,
+         Label::tcb_resume,
+         {},
+         {},
+         invalid_capability(0)},
         {"4.11 notification: message ignored", notification, Label::cnode_rotate, {1, 2, 3, 4, 5, 6}, {1, 2}, done()},
         {"4.11 PML4 -> IllegalOperation", pml4, Label::x86_page_map, {1, 2, 3}, {3}, illegal_operation},
         {"4.11 PML4 without anything -> IllegalOperation", pml4, Label::invalid_invocation, {}, {}, illegal_operation},
@@ -63,13 +78,48 @@ void check_dispatch() {
         {"7.1 TCB with another object's label -> IllegalOperation", initial_tcb, Label::cnode_copy, {}, {}, illegal_operation},
         {"7.1 TCB with label 0 -> IllegalOperation", initial_tcb, Label::invalid_invocation, {}, {}, illegal_operation},
         {"7.2 CNode with another object's label -> IllegalOperation", root_cnode, Label::tcb_resume, {}, {}, illegal_operation},
-        {"6.3 untyped with another object's label -> IllegalOperation", scope.memory(), Label::tcb_resume, {}, {}, illegal_operation},
-        {"7.4 IRQ control with another object's label -> IllegalOperation", abi::initial_slot::irq_control, Label::tcb_resume, {}, {}, illegal_operation},
-        {"7.5 domain control with another object's label -> IllegalOperation", abi::initial_slot::domain, Label::tcb_resume, {}, {}, illegal_operation},
-        {"7.8 ASID control with another object's label -> IllegalOperation", abi::initial_slot::asid_control, Label::tcb_resume, {}, {}, illegal_operation},
-        {"7.8 ASID pool with another object's label -> IllegalOperation", abi::initial_slot::asid_pool, Label::tcb_resume, {}, {}, illegal_operation},
-        {"7.9 I/O port control with another object's label -> IllegalOperation", abi::initial_slot::io_port_control, Label::tcb_resume, {}, {}, illegal_operation},
-        {"7.6 page table with another object's label -> IllegalOperation", boot_info().image_paging.end - 1, Label::tcb_resume, {}, {}, illegal_operation},
+        {"6.3 untyped with another object's label -> IllegalOperation",
+         scope.memory(),
+         Label::tcb_resume,
+         {},
+         {},
+         illegal_operation},
+        {"7.4 IRQ control with another object's label -> IllegalOperation",
+         abi::initial_slot::irq_control,
+         Label::tcb_resume,
+         {},
+         {},
+         illegal_operation},
+        {"7.5 domain control with another object's label -> IllegalOperation",
+         abi::initial_slot::domain,
+         Label::tcb_resume,
+         {},
+         {},
+         illegal_operation},
+        {"7.8 ASID control with another object's label -> IllegalOperation",
+         abi::initial_slot::asid_control,
+         Label::tcb_resume,
+         {},
+         {},
+         illegal_operation},
+        {"7.8 ASID pool with another object's label -> IllegalOperation",
+         abi::initial_slot::asid_pool,
+         Label::tcb_resume,
+         {},
+         {},
+         illegal_operation},
+        {"7.9 I/O port control with another object's label -> IllegalOperation",
+         abi::initial_slot::io_port_control,
+         Label::tcb_resume,
+         {},
+         {},
+         illegal_operation},
+        {"7.6 page table with another object's label -> IllegalOperation",
+         boot_info().image_paging.end - 1,
+         Label::tcb_resume,
+         {},
+         {},
+         illegal_operation},
     };
     check_cases(cases);
     check_equal("4.11 the notification was signalled", poll(notification), 0);
@@ -101,7 +151,10 @@ void check_info_word() {
     bare.enter(abi::Syscall::call, tcb, u64{6} << 12 | 1 << 7 | 1, {0});
     check_answer("4.11 without an IPC buffer there are no extra capabilities", bare.answer(), truncated);
     bare.enter(abi::Syscall::call, tcb, u64{2} << 12 | 2, {0, 20});
-    check("4.3 without an IPC buffer results beyond MR3 are lost", bare.returned());
+    check_answer("4.3 without an IPC buffer results beyond MR3 are lost, and the length says so", bare.answer(),
+                 done({0, 0, 0x202, 0}));
+    bare.enter(abi::Syscall::call, root_cnode, u64{18} << 12 | 2, {~u64{0}, 64});
+    check_equal("4.8 ... the same with an error's details", bare.answer().info, abi::MessageInfo::make(6, 4).word);
     bare.enter(abi::Syscall::send, endpoint, abi::MessageInfo::make(9, 20).word, {1, 2, 3, 4});
     check_answer("4.3 without an IPC buffer a message of 20 words is one of 4", receive_now(endpoint), message(9, {1, 2, 3, 4}));
 }
@@ -115,7 +168,8 @@ void check_buffer_place() {
     must("another address", invoke(puppet.tcb(), Label::tcb_set_ipc_buffer, {0x7fff12340400}, {puppet.buffer_frame()}));
     words[128 + 1 + 4] = 0x4444; // MR4 of the buffer at offset 1024
     puppet.enter(abi::Syscall::send, endpoint, abi::MessageInfo::make(9, 5).word, {1, 2, 3, 4});
-    check_answer("4.3 the buffer is in the frame at its address modulo 4096, mapped or not", receive_now(endpoint), message(9, {1, 2, 3, 4, 0x4444}));
+    check_answer("4.3 the buffer is in the frame at its address modulo 4096, mapped or not", receive_now(endpoint),
+                 message(9, {1, 2, 3, 4, 0x4444}));
 
     CPtr const read_only = scope.copy(puppet.buffer_frame(), abi::right::read);
     must("a read-only buffer", invoke(puppet.tcb(), Label::tcb_set_ipc_buffer, {0x1000}, {read_only}));

@@ -48,8 +48,10 @@ void check_debug_calls() {
     }
     if (release) {
         check_equal("1.3 DebugHalt is unknown in the release profile", w.unknown(static_cast<u64>(-11)), static_cast<u64>(-11));
-        check_equal("1.3 DebugSnapshot is unknown in the release profile", w.unknown(static_cast<u64>(-13)), static_cast<u64>(-13));
-        check_equal("1.3 DebugNameThread is unknown in the release profile", w.unknown(static_cast<u64>(-14)), static_cast<u64>(-14));
+        check_equal("1.3 DebugSnapshot is unknown in the release profile", w.unknown(static_cast<u64>(-13)),
+                    static_cast<u64>(-13));
+        check_equal("1.3 DebugNameThread is unknown in the release profile", w.unknown(static_cast<u64>(-14)),
+                    static_cast<u64>(-14));
         return;
     }
     struct Kind {
@@ -59,7 +61,8 @@ void check_debug_calls() {
     };
     CPtr const badged = w.scope.mint(w.handler, 3);
     CPtr const port_slot = w.scope.slot(), pool_memory = w.scope.untyped(12);
-    must("issue a port", invoke(abi::initial_slot::io_port_control, Label::x86_io_port_control_issue, {0x700, 0x700, port_slot, depth}, {root_cnode}));
+    must("issue a port", invoke(abi::initial_slot::io_port_control, Label::x86_io_port_control_issue,
+                                {0x700, 0x700, port_slot, depth}, {root_cnode}));
     Kind const kinds[] = {
         {"4.6 DebugCapIdentify: null", 0, 0},
         {"4.6 DebugCapIdentify: a lookup that fails reads as null", ~u64{0}, 0},
@@ -156,14 +159,15 @@ void check_interrupts() {
     check("4.7 int 255 is ignored", w.puppet.returned());
 
     Row const refused[] = {
-        {"4.7 int 0 is #GP", do_int_0, 0},     {"4.7 int 32 is #GP", do_int_32, 32},   {"4.7 int 48 is #GP", do_int_48, 48},
+        {"4.7 int 0 is #GP", do_int_0, 0},       {"4.7 int 32 is #GP", do_int_32, 32},    {"4.7 int 48 is #GP", do_int_48, 48},
         {"4.7 int 128 is #GP", do_int_128, 128}, {"4.7 int 157 is #GP", do_int_157, 157},
     };
     for (Row const& row : refused) {
         w.puppet.execute(row.at, w.puppet.registers());
         Answer const fault = receive_now(w.handler);
         bool const code = fault.words[4] == row.vector * 8 + 2 || fault.words[4] == row.vector * 16 + 2; // hardware; QEMU's TCG
-        check(row.what, fault.info == abi::MessageInfo::make(3, 5).word && fault.words[0] == address(row.at) && fault.words[3] == 13 && code);
+        check(row.what, fault.info == abi::MessageInfo::make(3, 5).word && fault.words[0] == address(row.at) &&
+                            fault.words[3] == 13 && code);
     }
 }
 

@@ -21,7 +21,8 @@ Answer write(CPtr tcb, Words const& registers, u64 flags = 0) {
 void check_reading_and_writing() {
     Scope scope;
     CPtr const tcb = scope.tcb();
-    Words const values{0x400000, 0x1111, 0x202, 0x3, 0x4, 0x5, 0x6, 0x7, 0x8, 0x9, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19};
+    Words const values{0x400000, 0x1111, 0x202, 0x3,  0x4,  0x5,  0x6,  0x7,  0x8,  0x9,
+                       0x10,     0x11,   0x12,  0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19};
     check_answer("7.1 WriteRegisters: 20 registers", write(tcb, values), done());
     check_answer("7.1.1 ReadRegisters: the same 20 in the same order", read(tcb, 20), message(0, values));
     check_answer("7.1 ReadRegisters: fewer", read(tcb, 3), done({0x400000, 0x1111, 0x202}));
@@ -81,11 +82,14 @@ void check_write_to_waiting_thread() {
     abi::UserContext r = puppet.registers();
     r.rcx = 0xcccc, r.r11 = 0x1b1b, r.rax = 0xaaaa, r.gs_base = 0x5000;
     puppet.execute(puppet_store, r);
-    check("7.1 rcx, r11 and rax arrive as written", puppet.state().registers.rcx == 0xcccc && puppet.state().registers.r11 == 0x1b1b && puppet.state().registers.rax == 0xaaaa);
+    check("7.1 rcx, r11 and rax arrive as written", puppet.state().registers.rcx == 0xcccc &&
+                                                        puppet.state().registers.r11 == 0x1b1b &&
+                                                        puppet.state().registers.rax == 0xaaaa);
     check_equal("7.1 rsp arrives as written", puppet.state().registers.rsp, r.rsp);
     check_equal("7.1 gs_base arrives as written", read(puppet.tcb(), 20).words[19], 0x5000);
     puppet.receive(notification);
-    check_equal("4.5 ReadRegisters of a thread that waits: FaultIP is the syscall instruction", read(puppet.tcb(), 1).words[0], address(puppet_syscall));
+    check_equal("4.5 ReadRegisters of a thread that waits: FaultIP is the syscall instruction", read(puppet.tcb(), 1).words[0],
+                address(puppet_syscall));
     check_answer("7.1 ReadRegisters with the suspend flag suspends", read(puppet.tcb(), 1, 1), done({address(puppet_syscall)}));
     user::signal(notification);
     check("7.1 ... so that a signal does not wake it", !puppet.returned());
@@ -95,7 +99,8 @@ void check_write_to_waiting_thread() {
 void check_copy() {
     Scope scope;
     CPtr const source = scope.tcb(), to = scope.tcb();
-    Words const values{0x400000, 0x1111, 0x246, 0x3, 0x4, 0x5, 0x6, 0x7, 0x8, 0x9, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19};
+    Words const values{0x400000, 0x1111, 0x246, 0x3,  0x4,  0x5,  0x6,  0x7,  0x8,  0x9,
+                       0x10,     0x11,   0x12,  0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19};
     must("source", write(source, values));
     must("copy frame", invoke(to, Label::tcb_copy_registers, {4}, {source}));
     Words frame_only = values;
@@ -180,7 +185,8 @@ void check_fpu() {
     check_answer("7.1 SetFlags: fpuDisabled", invoke(puppet.tcb(), Label::tcb_set_flags, {0, 1}), done({1}));
     puppet.execute(do_sse, puppet.registers());
     Answer const fault = receive_now(handler);
-    check("7.1 then an SSE instruction is UserException 7", fault.info == abi::MessageInfo::make(3, 5).word && fault.words[0] == address(do_sse) && fault.words[3] == 7);
+    check("7.1 then an SSE instruction is UserException 7",
+          fault.info == abi::MessageInfo::make(3, 5).word && fault.words[0] == address(do_sse) && fault.words[3] == 7);
     puppet.execute(do_fpu, puppet.registers());
     check_equal("7.1 and an x87 instruction, too", receive_now(handler).words[3], 7);
     check_answer("7.1 SetFlags: fpuDisabled cleared", invoke(puppet.tcb(), Label::tcb_set_flags, {1, 0}), done({0}));

@@ -6,7 +6,9 @@
 
 namespace {
 
-u64 info(u64 label, u64 length, u64 extra = 0, u64 unwrapped = 0) { return abi::MessageInfo::make(label, length, extra, unwrapped).word; }
+u64 info(u64 label, u64 length, u64 extra = 0, u64 unwrapped = 0) {
+    return abi::MessageInfo::make(label, length, extra, unwrapped).word;
+}
 
 void check_words() {
     Scope scope;
@@ -39,7 +41,8 @@ void check_words() {
 
     a.enter(abi::Syscall::send, endpoint, info(3, 5), {1, 2, 3, 4});
     a.buffer().message[4] = 0x999;
-    check_answer("8.4 a blocked sender's words are taken when they are transferred", receive_now(endpoint), message(3, {1, 2, 3, 4, 0x999}));
+    check_answer("8.4 a blocked sender's words are taken when they are transferred", receive_now(endpoint),
+                 message(3, {1, 2, 3, 4, 0x999}));
 
     Puppet const bare(scope, {.ipc_buffer = false});
     bare.receive(endpoint);
@@ -53,7 +56,8 @@ void check_words() {
 // A sender and a receiver with a receive slot, which is empty again after each message.
 struct Transfer {
     Scope scope;
-    CPtr endpoint = scope.endpoint(), badged = scope.mint(endpoint, 5), other = scope.mint(scope.endpoint(), 9), frame = scope.make(ObjectType::small_page);
+    CPtr endpoint = scope.endpoint(), badged = scope.mint(endpoint, 5), other = scope.mint(scope.endpoint(), 9),
+         frame = scope.make(ObjectType::small_page);
     CPtr slot = scope.slot(), empty_slot = scope.slot();
     Puppet sender{scope}, receiver{scope};
 
@@ -87,10 +91,12 @@ void check_caps() {
     check("8.4 ... no slot is used", empty(t.slot));
     check_equal("8.4 three of them", t.send(t.endpoint, {t.badged, t.endpoint, t.badged}), info(1, 0, 3, 7));
     check("8.4 ... with their badges", t.badge(0) == 5 && t.badge(1) == 0 && t.badge(2) == 5);
-    check_equal("8.4 unwrapped ones before and after a copied one", t.send(t.endpoint, {t.badged, t.other, t.badged}), info(1, 0, 3, 5));
+    check_equal("8.4 unwrapped ones before and after a copied one", t.send(t.endpoint, {t.badged, t.other, t.badged}),
+                info(1, 0, 3, 5));
     check("8.4 ... a copied one's badge word is not written", t.badge(0) == 5 && t.badge(1) == 0xbad && t.badge(2) == 5);
     check("8.4 ... and it is in the slot", !empty(t.slot));
-    check_equal("8.4 a copied one, then one without place: stops, what follows is not unwrapped", t.send(t.endpoint, {t.other, t.other, t.badged}), info(1, 0, 1));
+    check_equal("8.4 a copied one, then one without place: stops, what follows is not unwrapped",
+                t.send(t.endpoint, {t.other, t.other, t.badged}), info(1, 0, 1));
     check_equal("8.4 through a badged capability as well", t.send(t.badged, {t.endpoint, t.other}), info(1, 0, 2, 1));
 
     CPtr const table = t.scope.make(ObjectType::page_table), parent = t.scope.untyped(12);
@@ -103,9 +109,11 @@ void check_caps() {
     CPtr const weak = t.scope.copy(t.other, abi::right::read);
     check_equal("8.4 rights are the sender's: a receive-only endpoint", t.send(t.endpoint, {weak}), info(1, 0, 1));
     check_answer("8.4 ... stays one", invoke(t.slot, Label::invalid_invocation), invalid_capability(0));
-    check_equal("8.4 without grant none arrives", t.send(t.scope.copy(t.endpoint, abi::right::write | abi::right::grant_reply), {t.other}), info(1, 0, 0));
+    check_equal("8.4 without grant none arrives",
+                t.send(t.scope.copy(t.endpoint, abi::right::write | abi::right::grant_reply), {t.other}), info(1, 0, 0));
     check("8.4 ... not even into the slot", empty(t.slot));
-    check_equal("8.4 without grant none is unwrapped", t.send(t.scope.copy(t.endpoint, abi::right::write), {t.badged}), info(1, 0, 0));
+    check_equal("8.4 without grant none is unwrapped", t.send(t.scope.copy(t.endpoint, abi::right::write), {t.badged}),
+                info(1, 0, 0));
 }
 
 void check_receive_slot() {
