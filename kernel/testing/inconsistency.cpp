@@ -122,10 +122,20 @@ private:
             require(!slot->next() || slot->next()->previous() == slot, "the next slot does not lead back");
             require(!slot->previous() || slot->previous()->next() == slot, "the previous slot does not lead here");
             require(!slot->original() || slot->first_badged(), "an original that is not the first of its badge");
+            check_badge(*slot);
             if (slot->previous()) continue;
             for (Slot* at = slot; at; at = at->next()) require(++seen <= slots_.size(), "a list of slots has a cycle");
         }
         require(seen == slots_.size(), "a ring of slots without a head");
+    }
+
+    // Capabilities with one badge stand together, and the first says so: revoking stops there.
+    static void check_badge(Slot const& slot) {
+        bool const badged = slot.cap().is<EndpointCap>() || slot.cap().is<NotificationCap>();
+        if (!badged || slot.cap().raw().low == 0 || slot.first_badged()) return;
+        Slot const* const before = slot.previous();
+        require(before && same_object(before->cap(), slot.cap()) && before->cap().raw().low == slot.cap().raw().low,
+                "the first capability with a badge is not marked");
     }
 
     // Objects from untyped memory lie inside what the nearest untyped above them handed out, and do not overlap.
@@ -139,6 +149,10 @@ private:
                 auto const extent = extent_of(at->cap());
                 if (extent && at->previous() && extent->start >= TestKernel::outside) check_inside(*extent, ancestors);
                 if (extent && !at->cap().is<UntypedCap>()) extents.push_back({*extent, at});
+                if (auto const untyped = at->cap().as<UntypedCap>()) { // what it can hand out is its own: without children, all
+                    u64 const from = DerivationList::first_child(*at) ? untyped->free_offset : 0;
+                    if (from < untyped->size()) extents.push_back({{extent->start + from, extent->end}, at});
+                }
                 ancestors.push_back(at);
             }
         }
@@ -146,8 +160,8 @@ private:
         for (std::size_t i = 1; i < extents.size(); ++i) {
             auto const& [extent, slot] = extents[i];
             auto const& [before, other] = extents[i - 1];
-            bool const same = extent.start == before.start && extent.end == before.end && slot->cap().type() == other->cap().type();
-            require(same || before.end <= extent.start, "two objects share memory at ", extent.start);
+            bool const same = extent.start == before.start && extent.end == before.end && same_object(slot->cap(), other->cap());
+            require(same || before.end <= extent.start, "memory has two owners at ", extent.start);
         }
     }
     static void check_inside(Extent const& extent, std::vector<Slot const*> const& ancestors) {
@@ -254,8 +268,13 @@ private:
             auto const reply = slot->cap().as<ReplyCap>();
             if (!reply) continue;
             require(contains(tcbs_, reply->caller), "a reply capability to a dead thread");
-            if (reply->master) require(&reply->caller->slot(Tcb::reply_master) == slot, "a reply master has moved");
-            else require(reply->caller->state == ThreadState::blocked_on_reply, "a reply capability to a thread that waits for none");
+            Slot const* const master = &reply->caller->slot(Tcb::reply_master);
+            if (reply->master) {
+                require(master == slot, "a reply master has moved");
+                continue;
+            }
+            require(reply->caller->state == ThreadState::blocked_on_reply, "a reply capability to a thread that waits for none");
+            require(slot->previous() == master && !slot->next(), "a second reply capability for one call");
         }
     }
 
