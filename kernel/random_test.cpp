@@ -3,10 +3,10 @@
 // call. TESSERA_RANDOM_CALLS sets how many calls are made (default 100000), TESSERA_RANDOM_SEED the first seed.
 #include "base/gtest.hpp"
 
-#include <cstdlib>
 #include <random>
 
 #include "kernel/device/vcpu.hpp"
+#include "kernel/testing/random.hpp"
 #include "kernel/testing/test_kernel.hpp"
 
 namespace {
@@ -16,11 +16,6 @@ constexpr CPtr master = 15;       // the untyped that everything comes from; it 
 constexpr CPtr threads[] = {12, 13, 14}; // these stay too; what happens to them is at random
 constexpr CPtr first_slot = 16;   // from here on slots are changed at random
 constexpr u64 page_base = 0x200000;
-
-u64 from_environment(char const* name, u64 otherwise) {
-    char const* const text = std::getenv(name);
-    return text ? std::strtoull(text, nullptr, 0) : otherwise;
-}
 
 class RandomUsers {
 public:

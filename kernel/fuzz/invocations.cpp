@@ -30,6 +30,7 @@ constexpr Row rows[] = {
     {Label::tcb_set_ept_root, T::tcb, {}, {T::ept_pml4}, 0},
     {Label::tcb_set_upcall, T::tcb, {user_address, user_address, library_start, library_end, block, small}, {}, 0},
     {Label::cnode_revoke, T::cnode, {at_index, at_depth}, {}, 0},
+    {Label::cnode_revoke, T::cnode, {untyped_index, at_depth}, {}, 0},
     {Label::cnode_delete, T::cnode, {at_index, at_depth}, {}, 0},
     {Label::cnode_delete, T::cnode, {at_index, at_depth}, {}, 0},
     {Label::cnode_cancel_badged_sends, T::cnode, {at_index, at_depth}, {}, 0},
@@ -137,6 +138,14 @@ private:
         place_ = node ? place_in(node->cap(), empty, code) : Place{code, 64};
         return place_.index;
     }
+    u64 untyped_in(Slot const* node, u16 code) {
+        auto const cnode = node ? node->cap().as<CNodeCap>() : std::nullopt;
+        for (u64 i = 0; cnode && i < cnode->size(); ++i) {
+            u64 const index = (code + i) & (cnode->size() - 1);
+            if (cnode->slots[index].cap().is<UntypedCap>()) return index_in(node, false, static_cast<u16>(index | 0x200));
+        }
+        return index_in(node, false, code);
+    }
     u64 argument(Argument kind, u16 code) {
         bool const is_depth = kind == to_depth || kind == at_depth || kind == from_depth || kind == second_depth ||
                               kind == new_depth || kind == new_second_depth;
@@ -160,6 +169,7 @@ private:
         }
         case to_index: return index_in(invoked_, true, code);
         case at_index: return index_in(invoked_, false, code);
+        case untyped_index: return untyped_in(invoked_, code);
         case from_index: return index_in(space_.found(message_.caps[0]), false, code);
         case second_index: return index_in(space_.found(message_.caps[1]), false, code);
         case new_index: return index_in(space_.found(message_.caps[0]), true, code);

@@ -21,6 +21,7 @@ enum class Argument : u8 {
     count,
     to_index, to_depth,       // an empty slot in the invoked CNode
     at_index, at_depth,       // a slot of it that holds something
+    untyped_index,            // ... untyped memory; at_depth goes with it
     from_index, from_depth,   // ... of the first extra capability's CNode
     second_index, second_depth, // ... of the second's
     new_index, new_depth,     // an empty slot of the first extra's

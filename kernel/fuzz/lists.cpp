@@ -98,9 +98,20 @@ void check_untyped(Found const& found, bool has_child) {
     ownership.take(has_child ? found.start + untyped.free_offset : found.start, found.end);
 }
 
+// Each badge's capabilities stand together, and the first of them says so: what revoking one of them stops at.
+void check_badge(Slot const* slot) {
+    Cap const& cap = slot->cap();
+    bool const badged = cap.is<EndpointCap>() || cap.is<NotificationCap>();
+    if (!badged || cap.raw().low == 0 || slot->first_badged()) return;
+    Slot const* const before = slot->previous();
+    require(before && before->cap().type() == cap.type() && before->cap().raw().low == cap.raw().low,
+            "the first capability with a badge is not marked", cap.raw().low);
+}
+
 void visit(Slot const* slot, Found const& found, Found const* next) {
     require(!slot->original() || slot->first_badged(), "an original that is not the first of its badge");
     if (found.has_extent) check_inside(found);
+    check_badge(slot);
     if (found.type == CapType::untyped) check_untyped(found, next && is_parent(found, *next));
     if (found.object == Object::none) return;
     Object& object = inventory.objects[found.object];

@@ -50,6 +50,74 @@ void after_program() {
 
 std::size_t whole(std::size_t size) { return size / sizeof(Record) * sizeof(Record); }
 
+class Mutation {
+public:
+    Mutation(u8* data, std::size_t count, std::size_t room, unsigned seed) : data_(data), count_(count), room_(room), random_(seed) {}
+    std::size_t size() const { return count_ * sizeof(Record); }
+
+    void append() {
+        if (count_ && below(3) == 0) return;
+        for (std::size_t more = std::min(room_ - count_, 1 + below(below(4) ? 8 : 48)); more > 0; --more) fill(count_++);
+    }
+
+    void change() {
+        if (count_ == 0) return append();
+        std::size_t const at = below(count_);
+        switch (below(8)) {
+        case 0: return insert(at);
+        case 1: return leave_out(at, std::min(count_ - 1, std::min(count_ - at, 1 + below(4))));
+        case 2: return repeat(at, std::min({count_ - at, 1 + below(8), room_ - count_}));
+        case 3: return exchange(at, below(count_));
+        case 4: // another operation or label with the same numbers
+            record(at)[below(4)] = byte();
+            return;
+        case 5: // some numbers of some records
+            for (std::size_t i = 1 + below(6); i > 0; --i) record(below(count_))[4 + below(sizeof(Record) - 4)] = byte();
+            return;
+        case 6: return fill(at);
+        default: LLVMFuzzerMutate(record(at), sizeof(Record), sizeof(Record)); // what it learned from comparisons
+        }
+    }
+
+private:
+    std::size_t below(std::size_t bound) { return static_cast<std::size_t>(random_()) % bound; }
+    u8 byte() { return static_cast<u8>(random_() >> 8); }
+    u8* record(std::size_t i) { return data_ + i * sizeof(Record); }
+    void fill(std::size_t i) {
+        for (std::size_t at = 0; at < sizeof(Record); ++at) record(i)[at] = byte();
+        if (below(4)) record(i)[1] &= 0x7f;           // whoever runs
+        if (below(8)) record(i)[3] &= 0x7f;           // a message of the right length
+        if (below(4)) record(i)[5] &= 0x7f;           // a capability of the right kind
+        if (below(8) == 0) record(i)[0] = record(below(i + 1))[0]; // or what one before did, ...
+        if (below(8) == 0) record(i)[2] = record(below(i + 1))[2];
+        if (below(4) == 0) std::memcpy(record(i) + 4, record(below(i + 1)) + 4, 2); // ... to the same object
+    }
+    void insert(std::size_t at) {
+        if (count_ == room_) return fill(at);
+        std::memmove(record(at + 1), record(at), (count_ - at) * sizeof(Record));
+        ++count_;
+        fill(at);
+    }
+    void leave_out(std::size_t at, std::size_t gone) {
+        std::memmove(record(at), record(at + gone), (count_ - at - gone) * sizeof(Record));
+        count_ -= gone;
+    }
+    void repeat(std::size_t at, std::size_t again) {
+        std::memcpy(record(count_), record(at), again * sizeof(Record));
+        count_ += again;
+    }
+    void exchange(std::size_t one, std::size_t other) {
+        Record aside;
+        std::memcpy(&aside, record(one), sizeof aside);
+        std::memmove(record(one), record(other), sizeof aside);
+        std::memcpy(record(other), &aside, sizeof aside);
+    }
+
+    u8* data_;
+    std::size_t count_, room_; // records
+    std::minstd_rand random_;
+};
+
 } // namespace
 
 extern "C" int LLVMFuzzerInitialize(int*, char***) {
@@ -78,61 +146,12 @@ extern "C" std::size_t LLVMFuzzerCustomCrossOver(u8 const* one, std::size_t one_
     return std::max<std::size_t>(head + tail, 1);
 }
 
+// One change of a program, and often new records behind it: what the program did leads to states in which anything is tried.
 extern "C" std::size_t LLVMFuzzerCustomMutator(u8* data, std::size_t size, std::size_t limit, unsigned seed) {
-    std::minstd_rand random(seed);
-    auto const below = [&](std::size_t bound) { return static_cast<std::size_t>(random()) % bound; };
-    std::size_t const count = size / sizeof(Record);
     std::size_t const room = std::min<std::size_t>(limit / sizeof(Record), fuzz::longest_program);
-    auto const record = [&](std::size_t i) { return data + i * sizeof(Record); };
-    auto const fill = [&](std::size_t i) {
-        for (std::size_t byte = 0; byte < sizeof(Record); ++byte) record(i)[byte] = static_cast<u8>(random() >> 8);
-        if (below(4)) record(i)[1] &= 0x7f; // whoever runs
-        record(i)[3] = below(8) ? record(i)[3] & 0x7f : record(i)[3];
-    };
     if (room == 0) return LLVMFuzzerMutate(data, size, limit);
-    if (count == 0) {
-        fill(0);
-        return sizeof(Record);
-    }
-    std::size_t const at = below(count);
-    switch (below(10)) {
-    case 0:
-    case 1: // new records at the end, or in between
-    case 2: {
-        std::size_t const more = std::min(room - std::min(room, count), 1 + below(16));
-        std::size_t const place = below(2) ? count : at;
-        std::memmove(record(place + more), record(place), (count - place) * sizeof(Record));
-        for (std::size_t i = 0; i < more; ++i) fill(place + i);
-        return (count + more) * sizeof(Record);
-    }
-    case 3: { // some are left out
-        std::size_t const gone = std::min(count - at, 1 + below(4));
-        if (gone == count) break;
-        std::memmove(record(at), record(at + gone), (count - at - gone) * sizeof(Record));
-        return (count - gone) * sizeof(Record);
-    }
-    case 4: { // some once more, elsewhere
-        std::size_t const again = std::min({count - at, 1 + below(8), room - std::min(room, count)});
-        if (again == 0) break;
-        std::memcpy(record(count), record(at), again * sizeof(Record));
-        return (count + again) * sizeof(Record);
-    }
-    case 5: { // two change places
-        Record aside;
-        std::size_t const other = below(count);
-        std::memcpy(&aside, record(at), sizeof aside);
-        std::memcpy(record(at), record(other), sizeof aside);
-        std::memcpy(record(other), &aside, sizeof aside);
-        return count * sizeof(Record);
-    }
-    case 6: // another operation or label with the same numbers
-        record(at)[below(4)] = static_cast<u8>(random() >> 8);
-        return count * sizeof(Record);
-    case 7: // some of its numbers
-        for (std::size_t i = 1 + below(3); i > 0; --i) record(at)[4 + below(sizeof(Record) - 4)] = static_cast<u8>(random() >> 8);
-        return count * sizeof(Record);
-    default: break;
-    }
-    LLVMFuzzerMutate(record(at), sizeof(Record), sizeof(Record)); // what it learned from comparisons
-    return whole(size);
+    Mutation program(data, std::min(size / sizeof(Record), room), room, seed);
+    program.change();
+    program.append();
+    return program.size();
 }
