@@ -16,8 +16,11 @@ constexpr u64 page_base = 0x200000;
 
 class RandomOperations {
 public:
-    RandomOperations(u64 seed, bool preempted) : random_(seed), worlds_(options(preempted)), direct_(preempted) {
-        worlds_.world().machine.interrupt_pending = preempted;
+    enum class Kind { anything, preempted, badges };
+    static Kind kind_of(u64 seed) { return seed % 8 == 0 ? Kind::badges : seed % 4 == 1 ? Kind::preempted : Kind::anything; }
+    RandomOperations(u64 seed, Kind kind)
+        : random_(seed), worlds_(options(kind)), direct_(kind != Kind::anything), badges_(kind == Kind::badges) {
+        worlds_.world().machine.interrupt_pending = kind == Kind::preempted;
         memory_ = worlds_.know(worlds_.world().untyped(17));
         device_ = worlds_.know(worlds_.world().untyped(23, true));
         // By themselves all the pieces of a page's mapping hardly ever come together.
@@ -54,10 +57,10 @@ public:
 
 private:
     using Operation = ModelWorld::Operation;
-    static TestKernel::Options options(bool preempted) {
+    static TestKernel::Options options(Kind kind) {
         TestKernel::Options options;
         options.root_radix = radix;
-        if (preempted) options.kernel.preemption_interval = 1;
+        if (kind == Kind::preempted) options.kernel.preemption_interval = 1;
         return options;
     }
     CPtr any() { return first_ + random_.pick((u64{1} << radix) - first_); }
@@ -98,7 +101,25 @@ private:
         if (random_.one_in(40)) operation.label = static_cast<Label>(random_.pick(53));
         return operation;
     }
+    Operation choose_badged() {
+        switch (random_.pick(10)) {
+        case 0: {
+            ObjectType const type = random_.pick(2) ? ObjectType::endpoint : ObjectType::notification;
+            return {memory_, Label::untyped_retype, {static_cast<u64>(type), 0, 0, 0, empty(), 1}, {abi::initial_slot::cnode}};
+        }
+        case 1:
+        case 2:
+        case 3: return copy();
+        case 4:
+        case 5:
+            return {abi::initial_slot::cnode, Label::cnode_mint, {empty(), 64, with(CapType::endpoint), 64, abi::right::all, random_.pick(3)},
+                    {abi::initial_slot::cnode}};
+        case 6: return move();
+        default: return {abi::initial_slot::cnode, random_.pick(8) ? Label::cnode_delete : Label::cnode_revoke, {any(), 64}};
+        }
+    }
     Operation choose_well() {
+        if (badges_) return choose_badged();
         switch (random_.pick(14)) {
         case 0:
         case 1:
@@ -140,7 +161,10 @@ private:
                 {random_.pick(30) ? static_cast<u64>(type) : random_.pick(20), bits, whole ? 0 : node.index, whole ? 0 : node.depth, offset, count},
                 {whole ? abi::initial_slot::cnode : node.root}};
     }
-    u64 data() { return random_.pick(2) ? random_.pick(3) : random_.pick(4) << 6 | random_.pick(5); }
+    u64 data() { // a badge, or a guard's value and size
+        u64 const guard_size = random_.pick(3) ? random_.pick(5) : 64 - radix - 2 + random_.pick(radix + 1);
+        return random_.pick(2) ? random_.pick(3) : random_.pick(4) << 6 | guard_size;
+    }
     Operation copy() {
         Place const to = place(empty());
         Place const from = place(source());
@@ -167,7 +191,7 @@ private:
         CPtr const root = random_.pick(8) ? abi::initial_slot::vspace : with(CapType::pml4);
         switch (random_.pick(14)) {
         case 0:
-        case 1: return {with(CapType::pdpt), Label::x86_pdpt_map, {address, 0}, {root}};
+        case 1: return {with(CapType::pdpt), Label::x86_pdpt_map, {address + random_.pick(2) * (u64{1} << 39), 0}, {root}};
         case 2:
         case 3: return {with(CapType::page_directory), Label::x86_page_directory_map, {address, 0}, {root}};
         case 4:
@@ -200,6 +224,7 @@ private:
     Random random_;
     ModelWorld worlds_;
     bool direct_; // a call that is preempted must mean the same when it is repeated
+    bool badges_; // copies of endpoints and notifications are what this world is about
     CPtr memory_{}, device_{}, first_{};
     u64 done_{};
     std::map<std::pair<Label, u64>, u64> answers_;
@@ -220,7 +245,7 @@ TEST(Model, RandomOperationsDoWhatTheAbiSays) {
     u64 seed = from_environment("TESSERA_MODEL_SEED", 1);
     std::map<std::pair<Label, u64>, u64> answers;
     for (u64 done = 0; done < wanted; ++seed) {
-        RandomOperations random(seed, seed % 4 == 0);
+        RandomOperations random(seed, RandomOperations::kind_of(seed));
         for (unsigned step = 0; step < operations_of_world; ++step) {
             std::string const wrong = random.step();
             ASSERT_EQ(wrong, "") << "seed " << seed << ", step " << step;
@@ -232,8 +257,8 @@ TEST(Model, RandomOperationsDoWhatTheAbiSays) {
         for (auto const& [what, count] : random.answers()) answers[what] += count;
     }
     if (wanted < 50000) return; // a short run proves nothing about what is rare
-    for (Label const label : operations) EXPECT_GT((answers[{label, 0}]), wanted / 10000) << "successes of " << static_cast<u64>(label);
+    for (Label const label : operations) EXPECT_GT((answers[{label, 0}]), wanted / 20000) << "successes of " << static_cast<u64>(label);
     std::map<u64, u64> errors;
     for (auto const& [what, count] : answers) errors[what.second] += count;
-    for (u64 error = 1; error <= static_cast<u64>(abi::Error::not_enough_memory); ++error) EXPECT_GT(errors[error], wanted / 10000) << error;
+    for (u64 error = 1; error <= static_cast<u64>(abi::Error::not_enough_memory); ++error) EXPECT_GT(errors[error], wanted / 20000) << error;
 }

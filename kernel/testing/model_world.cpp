@@ -236,6 +236,12 @@ std::string ModelWorld::compare_slots() {
     return compare(model_.caller_slot);
 }
 
+// A thread's own copy of what it was given: nobody's parent.
+bool ModelWorld::of_a_thread(Slot const& slot) {
+    auto const within = [&](Tcb& thread) { return &slot >= thread.slots && &slot < thread.slots + Tcb::slot_count; };
+    return within(partner_.tcb()) || within(world_.root().tcb());
+}
+
 std::string ModelWorld::compare_ancestry() {
     std::map<Slot const*, int> nodes;
     for (auto const& [place, index] : model_.slots()) nodes[&slot_at(place)] = index;
@@ -245,7 +251,8 @@ std::string ModelWorld::compare_ancestry() {
         std::vector<Slot const*> ancestors;
         for (Slot const* at = head; at; at = at->next()) {
             while (!ancestors.empty() && !DerivationList::is_parent_of(*ancestors.back(), *at)) ancestors.pop_back();
-            auto const known = nodes.find(at); // a thread's own copy is not, and is nobody's parent
+            auto const known = nodes.find(at);
+            if (known == nodes.end() && !of_a_thread(*at)) return "a capability is somewhere that no CNode of the model's is";
             if (known != nodes.end() && !ancestors.empty()) children[nodes.at(ancestors.back())].push_back(known->second);
             ancestors.push_back(at);
         }

@@ -46,6 +46,7 @@ private:
     Slot& slot_at(Place place) const;
     Place place_in(Tcb const& thread, Tcb::SlotIndex index) const { return {machine::physical(&thread).value, index}; }
     std::string check_new_frames(Operation const& operation, Answer const& answer);
+    bool of_a_thread(Slot const& slot);
     std::string compare_slots();
     std::string compare_ancestry();
     std::string compare_pages();
