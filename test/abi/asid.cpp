@@ -187,6 +187,14 @@ void check_lost_space() {
     must("delete the address space", delete_cap(space.root));
     puppet.execute(do_read, puppet.registers());
     check("7.8 in one that was deleted as well", receive_now(handler).words[1] == reinterpret_cast<u64>(do_read));
+
+    CPtr const pool = scope.slot(), lost = scope.make(ObjectType::pml4);
+    must("a pool", invoke(control, make_pool, {pool, depth}, {scope.untyped(12), root_cnode}));
+    must("an ASID of it", invoke(pool, assign, {}, {lost}));
+    must("an address space", invoke(puppet.tcb(), Label::tcb_set_space, {handler, 0, 0}, {root_cnode, lost}));
+    delete_cap(pool);
+    puppet.execute(do_read, puppet.registers());
+    check("7.8 in one that lost its pool, too", receive_now(handler).words[1] == reinterpret_cast<u64>(do_read));
 }
 
 } // namespace

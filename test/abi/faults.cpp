@@ -107,6 +107,15 @@ void check_vm_faults() {
     constexpr u64 nowhere = 0x7fff00000123, kernel = 0xffffffff80000000;
     check_answer("9.2 VMFault: read of nothing -> status 4", f.fault(do_read, nowhere), expected(do_read, nowhere, 4));
     check_answer("9.2 VMFault: write of nothing -> status 6", f.fault(do_write, nowhere), expected(do_write, nowhere, 6));
+    u64 const behind_boot_info =
+        reinterpret_cast<u64>(&boot_info()) + 0x1000 + (boot_info().extra_frames.end - boot_info().extra_frames.start) * 0x1000;
+    check_answer("2.4 nothing is mapped behind the extra boot info", f.fault(do_read, behind_boot_info),
+                 expected(do_read, behind_boot_info, 4));
+    check("2.4 the extra boot info can be written",
+          f.fault(do_write, behind_boot_info - 8).info == no_message && f.puppet.returned());
+    Answer const sysenter = f.fault(do_sysenter);
+    check("4.7 SYSENTER is exception 6 or 13",
+          sysenter.info == abi::MessageInfo::make(user_exception, 5).word && (sysenter.words[3] == 6 || sysenter.words[3] == 13));
     check_answer("9.2 VMFault: address 0", f.fault(do_read, 0), expected(do_read, 0, 4));
     Answer const fetch = f.fault(do_jump, nowhere);
     check("9.2 VMFault: fetch of nothing -> FaultIP and address are the target, status 4 or 0x14",

@@ -24,6 +24,7 @@ void check_reply();          // 8.5 to 8.7
 void check_notifications();  // 8.8
 void check_wake_ups();       // 8.10
 void check_ready_queues();   // 8.9, 8.10
+void check_threads();        // 4.2, 4.11, 8.10, 10.4
 void check_faults();         // 9.1, 9.2
 void check_fault_replies();  // 9.3
 void check_derivation();     // 10.1 to 10.3

@@ -34,6 +34,24 @@
     instruction do_rdfsbase, rdfsbase %rax
     instruction do_read_tls, mov %fs:0, %rbx
 
+    instruction do_read_gs, mov %gs:0, %rbx
+
+    // FPU state from rax (XMM7) and the words at rsp: MXCSR, x87 control word. And back: rbx, rcx.
+    .globl do_set_fpu, do_get_fpu
+do_set_fpu:
+    movq %rax, %xmm7
+    mov %rcx, (%rsp)
+    ldmxcsr (%rsp)
+    fldcw 4(%rsp)
+    jmp puppet_store
+do_get_fpu:
+    movq %xmm7, %rbx
+    movq $0, (%rsp)
+    stmxcsr (%rsp)
+    fnstcw 4(%rsp)
+    mov (%rsp), %rcx
+    jmp puppet_store
+
     // With the trap flag on: rflags from rax, which the exception after the NOP shows.
     .globl do_single_step, do_single_step_end
 do_single_step:

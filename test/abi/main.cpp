@@ -42,6 +42,7 @@ extern "C" [[noreturn]] void start() {
     check_notifications();
     check_wake_ups();
     check_ready_queues();
+    check_threads();
     check_faults();
     check_fault_replies();
     check_derivation();

@@ -35,7 +35,7 @@ PuppetState& Puppet::state() const { return states[number_]; }
 
 abi::UserContext Puppet::registers() const {
     abi::UserContext registers{};
-    registers.rsp = state().stack_top;
+    registers.rsp = state().stack_top - 64; // room for instructions that use the words above
     registers.rflags = 0x202;
     registers.fs_base = reinterpret_cast<u64>(&state());
     return registers;

@@ -6,121 +6,93 @@
 namespace {
 
 void check_cancelled() {
-    {
-        Scene s;
+    check_scene("8.7 endpoint deleted: all go to the head of their queues, one by one", "MYXZ", [](Scene& s) {
         Player const x(s.scope, 'X', 60, s.endpoint, send), y(s.scope, 'Y', 60, s.endpoint, send);
         Player const z(s.scope, 'Z', 60);
         delete_cap(s.endpoint);
         note('M');
         s.run_rest();
-        check_text("8.7 endpoint deleted: all go to the head of their queues, one by one", notes, "MYXZ");
-    }
-    {
-        Scene s;
+    });
+    check_scene("7.2 CancelBadgedSends reschedules", "XMY", [](Scene& s) {
         CPtr const badged = s.scope.mint(s.endpoint, 5), copy = s.scope.copy(badged);
         Player const x(s.scope, 'X', 150, copy, send), y(s.scope, 'Y', 60, copy, send);
         revoke_cap(badged);
         invoke(root_cnode, Label::cnode_cancel_badged_sends, {badged, depth});
         note('M');
         s.run_rest();
-        check_text("7.2 CancelBadgedSends reschedules", notes, "XMY");
-    }
+    });
 }
 
 void check_priority_changes() {
-    {
-        Scene s;
+    check_scene("8.10 a ready thread that becomes more important runs at once", "YM", [](Scene& s) {
         Player const y(s.scope, 'Y', 50);
         set_priority(y.puppet.tcb(), 150);
         note('M');
-        check_text("8.10 a ready thread that becomes more important runs at once", notes, "YM");
-    }
-    {
-        Scene s;
+    });
+    check_scene("8.10 one that becomes equal goes to the tail", "MZX", [](Scene& s) {
         Player const z(s.scope, 'Z', main_priority), x(s.scope, 'X', 50);
         set_priority(x.puppet.tcb(), main_priority);
         note('M');
         user::yield();
-        check_text("8.10 one that becomes equal goes to the tail", notes, "MZX");
-    }
-    {
-        Scene s;
+    });
+    check_scene("8.10 the current thread stays at the head of its new queue", "MYM", [](Scene& s) {
         Player const y(s.scope, 'Y', 50);
         set_priority(initial_tcb, 50);
         note('M');
         user::yield();
         note('M');
         set_priority(initial_tcb, main_priority);
-        check_text("8.10 the current thread stays at the head of its new queue", notes, "MYM");
-    }
-    {
-        Scene s;
+    });
+    check_scene("8.10 ... unless others are more important now", "YM", [](Scene& s) {
         Player const y(s.scope, 'Y', 50);
         set_priority(initial_tcb, 40);
         note('M');
         set_priority(initial_tcb, main_priority);
-        check_text("8.10 ... unless others are more important now", notes, "YM");
-    }
-    {
-        Scene s;
+    });
+    check_scene("8.10 a blocked thread's priority counts when it is woken", "MX", [](Scene& s) {
         Player const x(s.scope, 'X', 50, s.notification, wait);
         set_priority(x.puppet.tcb(), 150);
         note('M');
         user::signal(s.notification);
-        check_text("8.10 a blocked thread's priority counts when it is woken", notes, "MX");
-    }
-    {
-        Scene s;
+    });
+    check_scene("8.10 SetSchedParams, the same", "YM", [](Scene& s) {
         Player const y(s.scope, 'Y', 50);
         must("raise", invoke(y.puppet.tcb(), Label::tcb_set_sched_params, {0, 150}, {initial_tcb}));
         note('M');
-        check_text("8.10 SetSchedParams, the same", notes, "YM");
-    }
+    });
 }
 
 void check_queues() {
-    {
-        Scene s;
+    check_scene("8.9 the most important thread runs first", "CAB", [](Scene& s) {
         Player const a(s.scope, 'A', 30), b(s.scope, 'B', 20), c(s.scope, 'C', 40);
         s.run_rest();
-        check_text("8.9 the most important thread runs first", notes, "CAB");
-    }
-    {
-        Scene s;
+    });
+    check_scene("8.10 Resume puts an equal thread at the head; Yield puts the caller at the tail", "MZXM", [](Scene& s) {
         Player const x(s.scope, 'X', main_priority), z(s.scope, 'Z', main_priority);
         note('M');
         user::yield();
         note('M');
-        check_text("8.10 Resume puts an equal thread at the head; Yield puts the caller at the tail", notes, "MZXM");
-    }
-    {
-        Scene s;
+    });
+    check_scene("8.9 Yield without an equal goes on at once", "M", [](Scene&) {
         user::yield();
         note('M');
-        check_text("8.9 Yield without an equal goes on at once", notes, "M");
-    }
-    {
-        Scene s;
+    });
+    check_scene("7.1 a suspended thread has left its queue", "MY", [](Scene& s) {
         Player const x(s.scope, 'X', 50), y(s.scope, 'Y', 50);
         x.puppet.suspend();
         note('M');
         s.run_rest();
-        check_text("7.1 a suspended thread has left its queue", notes, "MY");
-    }
-    {
-        Scene s;
+    });
+    check_scene("7.1 Resume of a ready thread has no effect", "YX", [](Scene& s) {
         Player const x(s.scope, 'X', 50), y(s.scope, 'Y', 50);
         must("resume", invoke(x.puppet.tcb(), Label::tcb_resume));
         s.run_rest();
-        check_text("7.1 Resume of a ready thread has no effect", notes, "YX");
-    }
-    {
-        Scene s;
+    });
+    check_scene("7.5 SetSet queues a ready thread at the head again", "XY", [](Scene& s) {
         Player const x(s.scope, 'X', 50), y(s.scope, 'Y', 50);
         must("set the domain", invoke(abi::initial_slot::domain, Label::domain_set_set, {0}, {x.puppet.tcb()}));
         s.run_rest();
-        check_text("7.5 SetSet queues a ready thread at the head again", notes, "XY");
-    }
+    });
 }
 
 // Time slices: of two threads that never stop both run, a less important one does not.

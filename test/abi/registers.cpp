@@ -131,10 +131,26 @@ void check_blocking_calls() {
     check_returned(TEXTS("ReplyRecv without a caller"), puppet, before, {55, abi::MessageInfo::make(5, 0).word, true});
 }
 
+// The kernel writes nothing to the user's stack: neither below rsp nor above it.
+void check_stack() {
+    Scope scope;
+    Puppet const puppet(scope);
+    abi::UserContext r = puppet.registers();
+    auto* const words = reinterpret_cast<u64*>(r.rsp - 256);
+    constexpr unsigned count = 32 + 7; // up to where puppets keep their flags
+    for (unsigned i = 0; i < count; ++i) words[i] = 0x5a5a0000 + i;
+    r.rdx = static_cast<u64>(abi::Syscall::yield);
+    puppet.execute(puppet_syscall, r);
+    bool same = puppet.returned();
+    for (unsigned i = 0; i < count; ++i) same = same && words[i] == 0x5a5a0000 + i;
+    check("4.2 the kernel does not touch the user's stack, red zone included", same);
+}
+
 } // namespace
 
 void check_registers() {
     begin_group("4.2 registers");
     check_simple_calls();
     check_blocking_calls();
+    check_stack();
 }

@@ -186,6 +186,23 @@ void check_queued() {
     check("8.4 ... into the slot", !empty(t.slot));
 }
 
+// The grant flag of a reply is that of the capability that the receiver waited on, also when it waited first.
+void check_waiting_receiver() {
+    Transfer t;
+    CPtr const no_grant = t.scope.copy(t.endpoint, abi::right::read);
+    t.sender.buffer().receive_cnode = root_cnode;
+    t.sender.buffer().receive_index = t.slot;
+    t.sender.buffer().receive_depth = depth;
+    auto const answer = [&](CPtr receive_on) {
+        t.receiver.receive(receive_on);
+        t.sender.call(t.endpoint, 1);
+        t.receiver.transfer(abi::Syscall::reply, 0, 2, {}, {t.other});
+        return t.sender.answer().info;
+    };
+    check_equal("8.3 a receiver that waits remembers that it has no grant right", answer(no_grant), info(2, 0, 0));
+    check_equal("8.3 ... or that it has", answer(t.endpoint), info(2, 0, 1));
+}
+
 } // namespace
 
 void check_transfer() {
@@ -194,4 +211,5 @@ void check_transfer() {
     check_caps();
     check_receive_slot();
     check_queued();
+    check_waiting_receiver();
 }
