@@ -3,6 +3,8 @@
 // recorded on the original kernel: whoever says the same has done the same.
 #include "test/abi/random.hpp"
 
+#include <type_traits>
+
 #include "test/abi/check.hpp"
 #include "test/abi/console.hpp"
 #include "test/abi/groups.hpp"
@@ -132,6 +134,8 @@ constexpr u64 recorded[rounds] = {
 } // namespace
 
 void check_random() {
+    // Recorded with the reference configuration: in another, a random number means another label or type.
+    if (!std::is_same_v<Label, abi::reference::Label>) return;
     begin_group("random calls");
     for (unsigned i = 0; i < rounds; ++i) {
         u64 const seen = Round(i + 1).play();
