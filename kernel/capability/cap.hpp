@@ -109,18 +109,18 @@ struct CNodeCap {
     using GuardSize = Bits<5, 0>; // of the guard word, ABI 5.2
     using GuardValue = Bits<63, 6>;
     u64 size() const { return u64{1} << radix; }
-    // A CNode that resolves whole addresses (guard and radix together 64 bits: what nearly every capability space is) keeps
-    // its guard where it stands in an address, so that one XOR checks it and leaves the index: lookup.hpp.
-    bool resolves_all() const { return guard_size + radix == 64; }
+    // A CNode whose slots are simply numbered (a guard of zeros, guard and radix together 64 bits: what nearly every capability
+    // space is) keeps the number of its last slot, which is also the mask of an index: lookup.hpp.
+    bool plain() const { return guard_size + radix == 64 && guard == 0; }
     RawCap pack() const {
-        u64 const low = resolves_all() ? guard << radix : GuardValue::make(guard) | GuardSize::make(guard_size);
-        return {low, cap_bits::type(type) | cap_bits::Flag::make(resolves_all()) | cap_bits::Small::make(radix) |
+        u64 const low = plain() ? size() - 1 : GuardValue::make(guard) | GuardSize::make(guard_size);
+        return {low, cap_bits::type(type) | cap_bits::Flag::make(plain()) | cap_bits::Small::make(radix) |
                          cap_bits::pointer(slots)};
     }
     static CNodeCap unpack(RawCap raw) {
         auto const radix = static_cast<unsigned>(cap_bits::Small::get(raw.high));
         auto* const slots = cap_bits::pointer<Slot>(raw.high);
-        if (cap_bits::Flag::get(raw.high)) return {slots, radix, 64 - radix, raw.low >> radix};
+        if (cap_bits::Flag::get(raw.high)) return {slots, radix, 64 - radix, 0};
         return {slots, radix, static_cast<unsigned>(GuardSize::get(raw.low)), GuardValue::get(raw.low)};
     }
 };
