@@ -8,12 +8,14 @@ struct Cpu {
     Tcb* current{};         // the thread whose registers the processor holds; idle at start
     Tcb idle;               // runs when nobody can: halts until an interrupt
     Tcb* fpu_owner{};       // whose FPU state the processor holds; null: nobody's
-    bool guest_ran{};       // the FPU's state is a guest's that is saved already: the current thread's must be loaded
     // Of the address space that is loaded: the word of its Pml4Cap that names it. 0: the kernel's own; unknown_space: look again.
     u64 loaded_space{unknown_space};
     static constexpr u64 unknown_space = ~u64{0};
     bool tick_runs{true};   // the 2 ms tick; it stops while nobody shares the processor with the current thread
-    bool address_space_stale{}; // an address space changed under the current thread: load it anew
+    // What must be loaded anew although the current thread goes on: its address space changed, or a guest ran (the FPU's state
+    // is the guest's, which is saved already).
+    u8 stale{};
+    static constexpr u8 stale_space = 1, stale_fpu = 2;
 
     Cpu() {
         idle.state = ThreadState::idle;

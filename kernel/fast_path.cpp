@@ -20,10 +20,18 @@ static_assert(abi::domains == 1, "whoever is woken could run next");
     receiver.badge_register() = badge;
 }
 
+// The same for a capability space of several CNodes.
+[[gnu::noinline]] Cap const* level_by_level(Cap const& root, u64 address) {
+    auto const found = lookup_slot(root, address, 64);
+    return found ? &found->slot->cap() : nullptr;
+}
+
 // What the current thread's capability address in rdi names; null: the general way finds out.
-Cap const* invoked_cap(Tcb& self) {
-    Slot const* const slot = lookup_at_once(self.cap(Tcb::cspace), self.registers().rdi);
-    return slot ? &slot->cap() : nullptr;
+[[gnu::always_inline]] inline Cap const* invoked_cap(Tcb& self) {
+    Cap const& root = self.cap(Tcb::cspace);
+    u64 const address = self.registers().rdi;
+    if (Slot const* const slot = lookup_at_once(root, address)) [[likely]] return &slot->cap();
+    return level_by_level(root, address);
 }
 
 // A Call to a thread that waits at the endpoint.
@@ -33,7 +41,7 @@ Cap const* invoked_cap(Tcb& self) {
     auto const endpoint = cap->get<EndpointCap>();
     abi::MessageInfo const info{self.info_register()};
     if (!endpoint.rights.write() || !endpoint.rights.call() || info.extra_caps() != 0 ||
-        endpoint.object->state() != Endpoint::State::receiving || self.cap(Tcb::reply_master).is_null())
+        endpoint.object->state() != Endpoint::State::receiving)
         return nullptr;
     Tcb& receiver = endpoint.object->take_head();
     pass_message(self, info, endpoint.badge, receiver);
@@ -99,7 +107,7 @@ Tcb* receive(Kernel& kernel, Tcb& self, bool blocking) {
         auto const endpoint = cap->get<EndpointCap>();
         if (!endpoint.rights.read() || !nothing_to_receive(self, endpoint)) return nullptr;
         Slot& given = self.slot(Tcb::caller);
-        if (!given.empty()) DerivationList::remove(given);
+        if (!given.empty()) DerivationList::remove_only(given);
         if (blocking) {
             block_on(*endpoint.object, self, endpoint.rights.grant());
             return &kernel.scheduler.best_or(kernel.cpu().idle);
@@ -130,18 +138,22 @@ Tcb* caller_to_answer(Tcb& self) {
     return caller->state == ThreadState::blocked_on_reply ? caller : nullptr;
 }
 
+[[gnu::noinline]] bool answer_fault(Tcb& self, Tcb& caller) {
+    bool const goes_on = apply_fault_reply(self, caller);
+    caller.fault = {};
+    caller.state = goes_on ? ThreadState::restart : ThreadState::inactive;
+    return goes_on;
+}
+
 // The call or fault is answered and the reply capability used up. False: the caller stays stopped.
 [[gnu::always_inline]] inline bool answer(Tcb& self, Tcb& caller) {
-    DerivationList::remove(self.slot(Tcb::caller));
+    DerivationList::remove_only(self.slot(Tcb::caller));
     if (!caller.fault) [[likely]] {
         pass_message(self, abi::MessageInfo{self.info_register()}, 0, caller);
         caller.state = ThreadState::running;
         return true;
     }
-    bool const goes_on = apply_fault_reply(self, caller);
-    caller.fault = {};
-    caller.state = goes_on ? ThreadState::restart : ThreadState::inactive;
-    return goes_on;
+    return answer_fault(self, caller);
 }
 
 Tcb* reply(Kernel& kernel, Tcb& self) {
@@ -182,6 +194,10 @@ Tcb* system_call(Kernel& kernel) {
     if (number == abi::Syscall::nb_recv) return receive(kernel, self, false);
     if (number == abi::Syscall::nb_send) return send(kernel, self, false);
     if (number == abi::Syscall::reply) return reply(kernel, self);
+    if (number == abi::Syscall::yield) {
+        kernel.cpu().stale |= Cpu::stale_space; // whoever is chosen anew gets the VSpace it has now
+        return &kernel.scheduler.after_yielding(self);
+    }
     return nullptr;
 }
 

@@ -61,7 +61,7 @@ constexpr std::pair<IpcEvent, Target> fast[] = {
     {IpcEvent::nb_send, Target::notification},   {IpcEvent::recv, Target::endpoint},
     {IpcEvent::recv, Target::notification},      {IpcEvent::reply, Target::nothing},
     {IpcEvent::reply, Target::faulted_caller},   {IpcEvent::nb_recv, Target::endpoint},
-    {IpcEvent::nb_recv, Target::notification},
+    {IpcEvent::nb_recv, Target::notification},   {IpcEvent::yield, Target::nothing},
 };
 constexpr u64 fast_of_100000 = 20; // cases of each kind
 
@@ -120,7 +120,7 @@ private:
             return true;
         }
         ++count.taken;
-        static_cast<void>(kernel.go_on_with(*next));
+        static_cast<void>(kernel.finish(*next));
         return world_.state().is(slow_) || explain(happening, slow_);
     }
     bool explain(IpcWorld::Happening const& happening, KernelImage const& expected) {

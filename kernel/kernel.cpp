@@ -21,7 +21,7 @@ Tcb& Kernel::start(Cpu& cpu, Tcb& thread) {
     cpu_ = &cpu;
     scheduler.enqueue(thread);
     scheduler.choose_new();
-    return go_on_with(next_thread());
+    return finish(next_thread());
 }
 
 Tcb& Kernel::general_syscall() {
@@ -56,7 +56,7 @@ Tcb& Kernel::handle_other(Cpu& cpu, Event const& event) {
                    [](VmExitEvent) { /* on_guest_stop saw to it */ },
                },
                event);
-    return go_on_with(next_thread());
+    return finish(next_thread());
 }
 
 void Kernel::on_syscall() {
@@ -159,31 +159,45 @@ void Kernel::raise(Tcb& thread, Fault const& fault) {
 
 Tcb& Kernel::next_thread() {
     // Whoever is chosen anew gets the VSpace it has now, also the thread that ran: ABI 7.1, Configure.
-    if (scheduler.choosing()) cpu_->address_space_stale = true;
+    if (scheduler.choosing()) cpu_->stale |= Cpu::stale_space;
     return scheduler.decide(current(), cpu_->idle);
 }
 
-// Restart: the thread continues at FaultIP. In VMEnter its guest runs. Idle needs nothing.
-void Kernel::become_running(Tcb& thread) {
-    if (thread.state == ThreadState::restart) {
-        thread.context.next_ip = thread.registers().rip;
-        thread.state = ThreadState::running;
+// A thread that continues at FaultIP; one in VMEnter, whose guest runs if it can; idle; or just running.
+Tcb& Kernel::finish(Tcb& next) {
+    if (next.state == ThreadState::restart) {
+        next.context.next_ip = next.registers().rip;
+        next.state = ThreadState::running;
     }
-    if (thread.state == ThreadState::running_vm) prepare_guest(thread);
+    if (next.state == ThreadState::running_vm) prepare_guest(next);
+    if (next.state == ThreadState::running) {
+        go_on_with(*cpu_, next);
+        return next;
+    }
+    if (!cpu_->tick_runs && needs_tick(next)) run_tick(true);
+    bool const another = &next != cpu_->current;
+    cpu_->current = &next;
+    if (another || (cpu_->stale & Cpu::stale_space)) load_address_space(*cpu_, next);
+    if (another) machine::load_segment_bases(next.registers().fs_base, next.registers().gs_base);
+    cpu_->stale = 0;
+    if (next.state == ThreadState::idle) load_fpu(*cpu_, next);
+    else if (cpu_->fpu_owner) release_fpu(*cpu_->fpu_owner, true); // the machine loads and saves the guest's with the guest
+    return next;
 }
 
-// The thread's guest runs next. The machine loads and saves the guest's FPU state with the guest.
-Tcb& Kernel::enter_guest(Tcb& thread) {
-    if (&thread != cpu_->current) {
-        cpu_->current = &thread;
-        load_address_space(thread);
-        machine::load_segment_bases(thread.registers().fs_base, thread.registers().gs_base);
-    } else if (cpu_->address_space_stale) {
-        load_address_space(thread);
-    }
-    cpu_->guest_ran = false;
-    if (cpu_->fpu_owner) release_fpu(*cpu_->fpu_owner, true);
-    return thread;
+// The thread goes on, but not all of its state may be loaded.
+void Kernel::refresh(Tcb& thread) {
+    if (cpu_->stale & Cpu::stale_space) load_address_space(*cpu_, thread);
+    if (cpu_->stale & Cpu::stale_fpu) load_fpu(*cpu_, thread);
+    cpu_->stale = 0;
+}
+
+void Kernel::load_doubtful_address_space(Tcb const& thread) {
+    auto const root = thread.cap(Tcb::vspace).as<Pml4Cap>();
+    bool const valid = root && root->mapped && asids.root(root->asid) == root->table;
+    cpu_->loaded_space = valid ? thread.cap(Tcb::vspace).raw().high : 0;
+    if (valid) machine::load_address_space(machine::physical(root->table), root->asid);
+    else machine::load_address_space(machine::kernel_address_space(), {});
 }
 
 void Kernel::release_fpu(Tcb& thread, bool save) {

@@ -33,12 +33,14 @@ public:
     [[nodiscard]] Tcb& handle(Cpu& cpu, Event const& event) {
         return std::holds_alternative<SyscallEvent>(event) ? handle_syscall(cpu) : handle_other(cpu, event);
     }
-    [[nodiscard]] Tcb& handle_syscall(Cpu& cpu) {
+    [[nodiscard]] Tcb& handle_syscall(Cpu& cpu) { return finish(next_after_syscall(cpu)); }
+    // In two parts, for a caller who wants to know early whether next is just running: if so, go_on_with(), else finish().
+    [[gnu::always_inline]] Tcb& next_after_syscall(Cpu& cpu) {
         cpu_ = &cpu;
-        Tcb* next = options_.fast_paths ? fast_path::system_call(*this) : nullptr;
-        if (!next) next = &general_syscall();
-        return go_on_with(*next);
+        Tcb* const next = options_.fast_paths ? fast_path::system_call(*this) : nullptr;
+        return next ? *next : general_syscall();
     }
+    Tcb& finish(Tcb& next);
     [[nodiscard]] Tcb& handle_other(Cpu& cpu, Event const& event); // no SyscallEvent
     // Boot: the first thread is `thread`.
     [[nodiscard]] Tcb& start(Cpu& cpu, Tcb& thread);
@@ -62,33 +64,32 @@ public:
     // The FPU's contents go back to their thread (its Tcb is read, flagged or deleted).
     void release_fpu(Tcb& thread, bool save);
     // Gives the current thread the FPU it may have. Eager: the state of one thread never stays where another could reach it.
-    [[gnu::always_inline]] void load_fpu() {
-        Tcb& thread = current();
-        cpu_->guest_ran = false;
+    [[gnu::always_inline]] void load_fpu(Cpu& cpu, Tcb& thread) {
         if (thread.fpu_disabled) return machine::enable_fpu(false);
         machine::enable_fpu(true);
-        if (cpu_->fpu_owner == &thread) return;
-        if (cpu_->fpu_owner) machine::save_fpu(cpu_->fpu_owner->context.fpu);
+        Tcb* const owner = cpu.fpu_owner;
+        if (owner == &thread) return;
+        cpu.fpu_owner = &thread;
+        if (owner) machine::save_fpu(owner->context.fpu);
         machine::load_fpu(thread.context.fpu);
-        cpu_->fpu_owner = &thread;
     }
     // The thread runs in an address space that changed or went away.
     void reload_address_space() {
         cpu_->loaded_space = Cpu::unknown_space;
-        cpu_->address_space_stale = true;
+        cpu_->stale |= Cpu::stale_space;
     }
-    // The end of every kernel entry: `next` is what the processor goes on with.
-    [[gnu::always_inline]] Tcb& go_on_with(Tcb& next) {
-        if (next.state != ThreadState::running) [[unlikely]] become_running(next);
-        if (!cpu_->tick_runs && needs_tick(next)) [[unlikely]] run_tick(true);
-        if (next.state == ThreadState::running_vm) [[unlikely]] return enter_guest(next);
-        if (&next != cpu_->current) {
-            switch_to(next);
-        } else {
-            if (cpu_->address_space_stale) [[unlikely]] load_address_space(next);
-            if (cpu_->guest_ran) [[unlikely]] load_fpu();
+    // The end of a kernel entry: the running `next` is what the processor goes on with.
+    [[gnu::always_inline]] void go_on_with(Cpu& cpu, Tcb& next) {
+        if (!cpu.tick_runs && needs_tick(next)) [[unlikely]] run_tick(true);
+        if (&next == cpu.current) {
+            if (cpu.stale != 0) [[unlikely]] refresh(next);
+            return;
         }
-        return next;
+        cpu.current = &next;
+        cpu.stale = 0;
+        load_address_space(cpu, next);
+        machine::load_segment_bases(next.registers().fs_base, next.registers().gs_base);
+        load_fpu(cpu, next);
     }
 
     Scheduler scheduler;
@@ -110,30 +111,19 @@ private:
     }
     Tcb& next_thread();
     // Not inlined: what is rare shall not cost the rest saved registers.
-    [[gnu::noinline]] void become_running(Tcb& thread);
-    [[gnu::noinline]] Tcb& enter_guest(Tcb& thread);
     [[gnu::noinline]] Tcb& general_syscall();
-    [[gnu::always_inline]] void switch_to(Tcb& thread) {
-        cpu_->current = &thread;
-        load_address_space(thread);
-        machine::load_segment_bases(thread.registers().fs_base, thread.registers().gs_base);
-        load_fpu();
-    }
-    [[gnu::always_inline]] void load_address_space(Tcb const& thread) {
-        cpu_->address_space_stale = false;
+    [[gnu::noinline]] void refresh(Tcb& thread);
+    [[gnu::always_inline]] void load_address_space(Cpu& cpu, Tcb const& thread) {
         Cap const& vspace = thread.cap(Tcb::vspace);
         u64 const space = vspace.raw().high;
-        if (space == cpu_->loaded_space) return;
-        if (vspace.is<Pml4Cap>()) {
-            auto const root = vspace.get<Pml4Cap>();
-            if (asids.root(root.asid) == root.table) {
-                cpu_->loaded_space = space;
-                return machine::load_address_space(machine::physical(root.table), root.asid);
-            }
-        }
-        cpu_->loaded_space = 0;
-        machine::load_address_space(machine::kernel_address_space(), {});
+        if (space == cpu.loaded_space) return;
+        // A thread's capability to a mapped root keeps the root: only the end of an ASID pool takes the ASID away from it.
+        if (!vspace.is_mapped<Pml4Cap>() || asids.lost_a_pool()) [[unlikely]] return load_doubtful_address_space(thread);
+        auto const root = vspace.get<Pml4Cap>();
+        cpu.loaded_space = space;
+        machine::load_address_space(machine::physical(root.table), Asid{static_cast<u16>(vspace.raw().low)});
     }
+    [[gnu::noinline]] void load_doubtful_address_space(Tcb const& thread);
     void debug_syscall(abi::Syscall call);
     void enter_vm();      // system call VMEnter of the current thread, which has a Vcpu
     void on_guest_stop(); // the current thread's guest left the processor

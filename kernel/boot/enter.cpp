@@ -36,7 +36,12 @@ Context* go_on(Tcb* next) {
 } // namespace
 
 Context* on_syscall() {
-    return go_on(the_kernel.with([](Kernel& kernel) { return &kernel.handle_syscall(the_cpu); }));
+    return the_kernel.with([](Kernel& kernel) {
+        Tcb& next = kernel.next_after_syscall(the_cpu);
+        if (next.state != ThreadState::running) [[unlikely]] return go_on(&kernel.finish(next));
+        kernel.go_on_with(the_cpu, next);
+        return &next.context;
+    });
 }
 Context* enter(Event const& event) { return go_on(handle(event)); }
 

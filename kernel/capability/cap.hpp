@@ -223,6 +223,7 @@ struct FrameCap {
     }
     unsigned size_bits() const { return size_bits_of(size); }
     u64 bytes() const { return u64{1} << size_bits(); }
+    FrameCap at(PhysAddr other) const { return {other, size, rights, device, mapped_in, asid, address}; }
     FrameCap unmapped() const {
         return {base, size, rights, device, MappedIn::nothing, {}, 0};
     }
@@ -279,6 +280,10 @@ public:
     CapType type() const { return static_cast<CapType>(cap_bits::Type::get(raw_.high)); }
     bool is_null() const { return raw_.high == 0; }
     template <class Kind> bool is() const { return type() == Kind::type; }
+    // A table or root that is mapped.
+    template <class Kind> bool is_mapped() const {
+        return raw_.high >> cap_bits::Flag::low == (cap_bits::type(Kind::type) | cap_bits::Flag::mask) >> cap_bits::Flag::low;
+    }
     // Empty when the capability is of another kind.
     template <class Kind> std::optional<Kind> as() const {
         if (!is<Kind>()) return std::nullopt;

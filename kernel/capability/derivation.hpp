@@ -24,6 +24,19 @@ struct DerivationList {
     static void insert_child(Cap const& cap, Slot& parent, Slot& to);
     // Right behind `from`, as no original, whatever its kind (ASID pools, replies).
     static void insert_plain(Cap const& cap, Slot& from, Slot& to);
+    // The same where nothing stands behind `parent`: a reply capability behind its master, of which there is one.
+    static void insert_only(Cap const& cap, Slot& parent, Slot& to) {
+        to.cap_ = cap;
+        to.previous_ = reinterpret_cast<u64>(&parent);
+        to.next_ = 0;
+        parent.next_ |= reinterpret_cast<u64>(&to);
+    }
+    // Empties its slot.
+    static void remove_only(Slot& slot) {
+        slot.previous()->next_ &= Slot::flags;
+        slot.cap_ = {};
+        slot.previous_ = 0;
+    }
     // Puts a capability that was derived from nothing into the empty `to`.
     static void insert_root(Cap const& cap, Slot& to);
     // `cap` (what `from` held, perhaps changed) goes to the empty `to`, with its place in the list.

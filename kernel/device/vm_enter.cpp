@@ -43,7 +43,7 @@ void Kernel::end_vm_enter_for_exit(Tcb& thread) {
 
 void Kernel::on_guest_stop() {
     Tcb& thread = current();
-    cpu_->guest_ran = true;
+    cpu_->stale |= Cpu::stale_fpu;
     if (thread.vcpu->record_exit(guest_tags) == AfterExit::tell_monitor)
         end_vm_enter_for_exit(thread);
 }

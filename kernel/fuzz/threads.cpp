@@ -8,7 +8,7 @@
 struct SchedulerInspector {
     Scheduler const& scheduler;
     ThreadQueue const& queue(unsigned priority) const { return scheduler.ready_[0][priority]; }
-    u64 occupied(unsigned word) const { return scheduler.occupied_[0][word]; }
+    u64 occupied(unsigned word) const { return scheduler.occupied_[0].priorities[word]; }
     bool decided() const { return !scheduler.candidate_ && !scheduler.choose_new_; }
 };
 

@@ -3,24 +3,21 @@
 
 #include "base/overload.hpp"
 
-Reply to_reply(InvocationError const& error) {
-    Reply reply;
-    reply.label = error.index() + 1;
+ErrorReply::ErrorReply(InvocationError const& error) : label(error.index() + 1) {
     std::visit(Overload{
-                   [&](InvalidArgument e) { reply.push(e.index); },
-                   [&](InvalidCapability e) { reply.push(e.index); },
+                   [&](InvalidArgument e) { push(e.index); },
+                   [&](InvalidCapability e) { push(e.index); },
                    [&](RangeError e) {
-                       reply.push(e.min);
-                       reply.push(e.max);
+                       push(e.min);
+                       push(e.max);
                    },
-                   [&](NotEnoughMemory e) { reply.push(e.bytes_left); },
+                   [&](NotEnoughMemory e) { push(e.bytes_left); },
                    [&](FailedLookup const& e) {
-                       reply.push(e.source);
-                       reply.push(static_cast<u64>(e.why.type));
-                       for (unsigned i = 0; i < e.why.detail_words(); ++i) reply.push(e.why.detail(i));
+                       push(e.source);
+                       push(static_cast<u64>(e.why.type));
+                       for (unsigned i = 0; i < e.why.detail_words(); ++i) push(e.why.detail(i));
                    },
                    [](auto) { /* the number says it all */ },
                },
                error);
-    return reply;
 }

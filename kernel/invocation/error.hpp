@@ -26,15 +26,25 @@ template <class Reason> std::unexpected<InvocationError> refuse(Reason reason) {
     return std::unexpected<InvocationError>(InvocationError{reason});
 }
 
-// What an invocation answers: the label (0 or an error), and words.
+// What an invocation answers when it was done. Small, as it is handed up through several functions.
 struct Reply {
-    static constexpr unsigned max_words = 20; // ReadRegisters
-    u64 label{};
-    unsigned length{};
-    u64 words[max_words]; // [0, length) are set
-    Reply() {}
-    explicit Reply(u64 word) : length(1) { words[0] = word; }
-    void push(u64 word) { words[length++] = word; }
+    u64 length{};
+    u64 word{};         // length 1
+    u64 const* words{}; // length above 1: where they are
+    Reply() = default;
+    explicit Reply(u64 one) : length(1), word(one) {}
+    Reply(u64 const* many, u64 count) : length(count), words(many) {}
+    u64 const* begin() const { return words ? words : &word; }
 };
 
-Reply to_reply(InvocationError const& error);
+// What the user is told of an error: its number as the label, and words of detail.
+struct ErrorReply {
+    static constexpr unsigned max_words = 5; // FailedLookup with a guard mismatch
+    u64 label;
+    unsigned length{};
+    u64 words[max_words]; // [0, length) are set
+    explicit ErrorReply(InvocationError const& error);
+
+private:
+    void push(u64 word) { words[length++] = word; }
+};

@@ -57,18 +57,17 @@ InvocationResult invoke(Invocation const& call) {
 }
 
 // Words beyond the registers need a buffer; without one they are lost, and not counted.
-void answer(Tcb& caller, Reply const& reply) {
-    u64 length = reply.length;
+void answer(Tcb& caller, u64 label, u64 const* words, u64 length) {
+    for (unsigned i = 0; i < length && i < abi::register_message_words; ++i) caller.set_message_register(i, words[i]);
     if (length > abi::register_message_words) {
         abi::IpcBuffer* const buffer = caller.buffer(true);
         if (!buffer) length = abi::register_message_words;
-        for (u64 i = abi::register_message_words; i < length; ++i) buffer->message[i] = reply.words[i];
+        for (u64 i = abi::register_message_words; i < length; ++i) buffer->message[i] = words[i];
     }
-    for (unsigned i = 0; i < length && i < abi::register_message_words; ++i)
-        caller.set_message_register(i, reply.words[i]);
     caller.badge_register() = 0;
-    caller.info_register() = abi::MessageInfo::make(reply.label, length).word;
+    caller.info_register() = abi::MessageInfo::make(label, length).word;
 }
+void answer(Tcb& caller, Reply const& reply) { answer(caller, 0, reply.begin(), reply.length); }
 
 // Sends to what is no kernel object; false: it is one.
 std::expected<bool, InvocationError> send_to_thread(Kernel& kernel, Tcb& caller, Slot& slot,
@@ -125,7 +124,10 @@ void send(Kernel& kernel, Tcb& caller, bool blocking, bool is_call) {
     if (sent && *sent) return;
     InvocationResult const result = sent ? invoke(call) : std::unexpected(sent.error());
     if (!result) {
-        if (is_call) answer(caller, to_reply(result.error()));
+        if (is_call) {
+            ErrorReply const error(result.error());
+            answer(caller, error.label, error.words, error.length);
+        }
         return;
     }
     if (!*result) return; // preempted: in state restart, the system call runs again

@@ -123,7 +123,7 @@ struct SetFlags {
         bool const disable = (flags & fpu_disabled) != 0;
         if (disable && !target.fpu_disabled) kernel.release_fpu(target, true);
         target.fpu_disabled = disable;
-        kernel.load_fpu(); // saving the target's state has enabled the FPU for whoever goes on
+        kernel.load_fpu(kernel.cpu(), kernel.current()); // saving the target's state has enabled the FPU for whoever goes on
         return Reply{flags};
     }
 };

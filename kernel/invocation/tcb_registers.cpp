@@ -26,9 +26,7 @@ struct ReadRegisters {
     }
     Performed perform(Kernel& kernel) const {
         if (suspend_first) suspend(kernel, target);
-        Reply reply;
-        for (unsigned i = 0; i < count; ++i) reply.push(words_of(target.registers())[i]);
-        return reply;
+        return Reply{words_of(target.registers()), count};
     }
 };
 

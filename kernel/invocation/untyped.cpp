@@ -76,9 +76,15 @@ Performed Retype::perform(Kernel& kernel) const {
     auto source = untyped.cap().get<UntypedCap>();
     unsigned const object_bits = objects::size_bits(type, user_size_bits);
     PhysAddr at = (source.base + source.free_offset).align_up(object_bits);
-    for (u64 i = 0; i < count; ++i, at = at + (u64{1} << object_bits))
-        DerivationList::insert_child(objects::create(type, at, user_size_bits, source.device, caller), untyped,
-                                     slots[i]);
+    Cap cap = objects::create(type, at, user_size_bits, source.device, caller);
+    for (u64 i = 0;;) {
+        DerivationList::insert_child(cap, untyped, slots[i]);
+        at = at + (u64{1} << object_bits);
+        if (++i == count) break;
+        // Frames need no making: another address is another frame.
+        if (objects::is_frame(type)) cap = cap.get<FrameCap>().at(at);
+        else cap = objects::create(type, at, user_size_bits, source.device, caller);
+    }
     source.free_offset = at - source.base;
     untyped.update(source);
     return Reply{};

@@ -72,13 +72,6 @@ void transfer(Kernel&, Tcb& sender, Endpoint const* endpoint, u64 badge, bool ca
     receiver.badge_register() = badge;
 }
 
-void give_reply(Tcb& caller, Tcb& receiver, bool can_grant) {
-    caller.state = ThreadState::blocked_on_reply;
-    Slot& master = caller.slot(Tcb::reply_master);
-    if (master.empty()) DerivationList::insert_root(ReplyCap{&caller, true, true}, master);
-    DerivationList::insert_plain(ReplyCap{&caller, can_grant, false}, master, receiver.slot(Tcb::caller));
-}
-
 void reply(Kernel& kernel, Tcb& replier, Slot& slot) {
     auto const cap = slot.cap().get<ReplyCap>();
     Tcb& caller = *cap.caller;

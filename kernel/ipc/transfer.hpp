@@ -2,6 +2,7 @@
 // Moving a message from one thread to another, and answering: ABI 8.4, 8.6, 9.3.
 #pragma once
 
+#include "kernel/capability/derivation.hpp"
 #include "kernel/thread/tcb.hpp"
 
 class Endpoint;
@@ -32,7 +33,12 @@ void transfer(Kernel& kernel, Tcb& sender, Endpoint const* endpoint, u64 badge, 
 }
 
 // The receiver gets a capability to answer the caller, who waits for it. can_grant: of the receiver's endpoint capability.
-void give_reply(Tcb& caller, Tcb& receiver, bool can_grant);
+[[gnu::always_inline]] inline void give_reply(Tcb& caller, Tcb& receiver, bool can_grant) {
+    caller.state = ThreadState::blocked_on_reply;
+    Slot& master = caller.slot(Tcb::reply_master);
+    if (master.empty()) [[unlikely]] DerivationList::insert_root(ReplyCap{&caller, true, true}, master);
+    DerivationList::insert_only(ReplyCap{&caller, can_grant, false}, master, receiver.slot(Tcb::caller));
+}
 
 // The replier's message answers the call or fault behind the reply capability in `slot`, which is used up.
 void reply(Kernel& kernel, Tcb& replier, Slot& slot);

@@ -23,7 +23,7 @@ void clear(void* start, u64 bytes);       // both multiples of 16
 void copy_words(u64* to, u64 const* from, u64 count); // the words do not overlap
 
 // Address spaces. A root is a PML4. An ASID names one root at a time: call invalidate(asid) before it gets another.
-void load_address_space(PhysAddr root, Asid asid); // cheap if it is loaded already
+void load_address_space(PhysAddr root, Asid asid);
 PhysAddr kernel_address_space(); // root with the kernel part only: for threads without a VSpace, and idle; with ASID 0
 void add_kernel_part(u64* pml4); // fills the kernel's entry (511) of a new root; the others are the caller's
 // Forget what the processor remembers of page tables that were changed. Any ASID, loaded or not. To be called after the change
@@ -34,7 +34,7 @@ bool execute_never_works();                   // if not, bit 63 of a page entry 
 
 // Threads.
 void load_segment_bases(u64 fs_base, u64 gs_base); // any value; a base that is not canonical is loaded as 0
-// FXSAVE and FXRSTOR: 512 bytes, 16-aligned. Both leave the FPU enabled. The image must come from save_fpu or initial_fpu.
+// FXSAVE and FXRSTOR, with the FPU enabled: 512 bytes, 16-aligned. The image must come from save_fpu or initial_fpu.
 void save_fpu(std::byte* image);
 void load_fpu(std::byte const* image);
 void initial_fpu(std::byte* image); // state after FNINIT, MXCSR 0x1f80

@@ -25,7 +25,12 @@ public:
     AsidPool* pool(unsigned index) const { return pools_[index]; }
     // Number of the lowest pool not in use, empty when all are.
     std::optional<unsigned> free_pool() const;
-    void set_pool(unsigned index, AsidPool* pool) { pools_[index] = pool; }
+    void set_pool(unsigned index, AsidPool* pool) {
+        lost_a_pool_ |= pools_[index] && !pool;
+        pools_[index] = pool;
+    }
+    // Did a pool ever go away? Until then the ASID in a root's capability is the root's.
+    bool lost_a_pool() const { return lost_a_pool_; }
     // A free ASID of the pool; ASID 0 is never given. Empty: the pool is full.
     std::optional<Asid> free_asid(unsigned pool_index) const;
     void assign(Asid asid, PageTable* root, MappedIn kind = MappedIn::address_space);
@@ -43,5 +48,6 @@ public:
 private:
     bool is_nested(Asid asid) const { return nested_[asid.value / 64] >> (asid.value % 64) & 1; }
     AsidPool* pools_[abi::asid_pools]{};
+    bool lost_a_pool_{};
     u64 nested_[abi::asid_pools * abi::asids_per_pool / 64]{}; // a bit for each ASID that was last given to a nested root
 };

@@ -14,7 +14,7 @@ struct SchedulerInspector {
     Scheduler const& scheduler;
     ThreadQueue const& queue(unsigned domain, unsigned priority) const { return scheduler.ready_[domain][priority]; }
     bool bit(unsigned domain, unsigned priority) const {
-        return (scheduler.occupied_[domain][priority / 64] >> (priority % 64)) & 1;
+        return (scheduler.occupied_[domain].priorities[priority / 64] >> (priority % 64)) & 1;
     }
     bool decided() const { return !scheduler.candidate_ && !scheduler.choose_new_; }
 };

@@ -31,7 +31,7 @@ constexpr KernelState::Field cpu_fields[] = {
     {offsetof(Cpu, current), "current"},
     {offsetof(Cpu, idle), "idle"},
     {offsetof(Cpu, fpu_owner), "fpu_owner"},
-    {offsetof(Cpu, guest_ran), "guest_ran and what follows"},
+    {offsetof(Cpu, stale), "stale and what follows"},
 };
 constexpr KernelState::Field buffer_fields[] = {
     {offsetof(abi::IpcBuffer, tag), "tag"},

@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/thread/scheduler.hpp"
 
-#include <bit>
-
 void Scheduler::enqueue(Tcb& thread) {
     if (thread.in_ready_queue) return;
     queue_of(thread).prepend(thread);
-    thread.in_ready_queue = true;
-    occupied_[thread.domain][thread.priority / 64] |= u64{1} << (thread.priority % 64);
+    mark(thread);
 }
 
 void Scheduler::append(Tcb& thread) {
     if (thread.in_ready_queue) return;
     queue_of(thread).append(thread);
+    mark(thread);
+}
+
+void Scheduler::mark(Tcb& thread) {
     thread.in_ready_queue = true;
-    occupied_[thread.domain][thread.priority / 64] |= u64{1} << (thread.priority % 64);
+    Occupied& occupied = occupied_[domain_of(thread)];
+    unsigned const word = thread.priority / 64;
+    occupied.priorities[word] |= u64{1} << (thread.priority % 64);
+    occupied.words |= 1u << word;
 }
 
 void Scheduler::dequeue(Tcb& thread) {
@@ -22,15 +26,11 @@ void Scheduler::dequeue(Tcb& thread) {
     ThreadQueue& queue = queue_of(thread);
     queue.remove(thread);
     thread.in_ready_queue = false;
-    if (queue.empty()) occupied_[thread.domain][thread.priority / 64] &= ~(u64{1} << (thread.priority % 64));
-}
-
-int Scheduler::highest() const {
-    for (int word = abi::priorities / 64 - 1; word >= 0; --word) {
-        u64 const bits = occupied_[current_domain][word];
-        if (bits) return word * 64 + 63 - std::countl_zero(bits);
-    }
-    return -1;
+    if (!queue.empty()) return;
+    Occupied& occupied = occupied_[domain_of(thread)];
+    unsigned const word = thread.priority / 64;
+    occupied.priorities[word] &= ~(u64{1} << (thread.priority % 64));
+    if (occupied.priorities[word] == 0) occupied.words &= ~(1u << word);
 }
 
 Tcb* Scheduler::first() {

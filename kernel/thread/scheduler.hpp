@@ -2,6 +2,8 @@
 // Who runs next: ABI 8.9 and 8.10. Constant time in the number of threads.
 #pragma once
 
+#include <bit>
+
 #include "kernel/thread/tcb.hpp"
 #include "kernel/thread/thread_queue.hpp"
 
@@ -42,6 +44,12 @@ public:
         else enqueue(woken);
         return current;
     }
+    // The current thread yields: behind its peers.
+    Tcb& after_yielding(Tcb& current) {
+        if (!has_peer(current) && highest() < current.priority) return current;
+        append(current);
+        return *first();
+    }
     // Nobody was woken, and the current thread blocked or stands in its queue:
     Tcb& best_or(Tcb& idle) {
         Tcb* const best = first();
@@ -69,12 +77,23 @@ public:
 private:
     friend struct SchedulerInspector; // the tests': looks at queues and bitmap
     Tcb* first(); // of the highest non-empty queue in the current domain; leaves its queue
-    int highest() const; // priority of that queue, -1: none
+    // Priority of that queue, -1: none.
+    int highest() const {
+        Occupied const& occupied = occupied_[abi::domains == 1 ? 0 : current_domain];
+        if (occupied.words == 0) return -1;
+        int const word = std::bit_width(occupied.words) - 1;
+        return word * 64 + static_cast<int>(std::bit_width(occupied.priorities[word])) - 1;
+    }
+    void mark(Tcb& thread); // as being in its ready queue
     ThreadQueue& queue_of(Tcb const& thread) { return ready_[domain_of(thread)][thread.priority]; }
     static unsigned domain_of(Tcb const& thread) { return abi::domains == 1 ? 0 : thread.domain; }
 
     ThreadQueue ready_[abi::domains][abi::priorities];
-    u64 occupied_[abi::domains][abi::priorities / 64]{}; // a bit for each queue that is not empty
+    struct Occupied {
+        u64 priorities[abi::priorities / 64]; // a bit for each queue that is not empty
+        unsigned words;                       // a bit for each of those words that is not 0
+    };
+    Occupied occupied_[abi::domains]{};
     Tcb* candidate_{};
     bool choose_new_{};
 };

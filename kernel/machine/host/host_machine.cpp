@@ -59,10 +59,7 @@ void clear(void* start, u64 bytes) {
 
 void copy_words(u64* to, u64 const* from, u64 count) { std::memmove(to, from, count * sizeof *to); }
 
-void load_address_space(PhysAddr root, Asid asid) {
-    HostMachine::AddressSpace const wanted{root, asid};
-    if (host().loads.empty() || host().loads.back() != wanted) host().loads.push_back(wanted);
-}
+void load_address_space(PhysAddr root, Asid asid) { host().loads.push_back({root, asid}); }
 PhysAddr kernel_address_space() { return HostMachine::kernel_root; }
 void add_kernel_part(u64* pml4) { pml4[511] = HostMachine::kernel_entry; }
 void invalidate(Asid asid, VirtAddr address) { host().invalidations.push_back({asid, address}); }

@@ -33,6 +33,11 @@ private:
 };
 constinit AsidSet stale{};
 
+[[gnu::noinline]] void load_with_id(PhysAddr root, Asid asid) {
+    u64 const keep = stale.take(asid) ? 0 : cr3::KeepTlb::mask;
+    processor::write_cr3(root.value | cr3::Pcid::make(asid.value) | keep);
+}
+
 } // namespace
 
 void enable_address_space_ids() {
@@ -43,12 +48,10 @@ void enable_address_space_ids() {
 }
 
 void load_address_space(PhysAddr root, Asid asid) {
-    if (root == loaded_root && asid == loaded_asid) return;
     loaded_root = root;
     loaded_asid = asid;
-    if (!ids_enabled) return processor::write_cr3(root.value);
-    u64 const keep = stale.take(asid) ? 0 : cr3::KeepTlb::mask;
-    processor::write_cr3(root.value | cr3::Pcid::make(asid.value) | keep);
+    if (ids_enabled) return load_with_id(root, asid);
+    processor::write_cr3(root.value);
 }
 
 void invalidate(Asid asid, VirtAddr address) {

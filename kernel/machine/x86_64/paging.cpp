@@ -120,7 +120,8 @@ void load_kernel_tables(FixedVector<MemoryRange, 16> const& ram, FixedVector<Phy
 }
 
 std::byte* window(PhysAddr address) { return reinterpret_cast<std::byte*>(address.value + window_base); }
-PhysAddr physical(void const* in_window) { return {reinterpret_cast<u64>(in_window) - window_base}; }
+// The window lies at a multiple of more than its size: an AND, which the compiler joins with how the pointer was made.
+PhysAddr physical(void const* in_window) { return {reinterpret_cast<u64>(in_window) & ~window_base}; }
 PhysAddr kernel_address_space() { return image_physical(&kernel_pml4); }
 void add_kernel_part(u64* pml4) { pml4[511] = kernel_pml4.entries[511].word; }
 bool execute_never_works() { return features().no_execute; }

@@ -53,16 +53,12 @@ void load_segment_bases(u64 fs_base, u64 gs_base) {
     write_segment_bases(fs_base, gs_base);
 }
 
-void save_fpu(std::byte* image) {
-    enable_fpu(true);
-    asm volatile("fxsave64 (%0)" : : "r"(image) : "memory");
-}
+void save_fpu(std::byte* image) { asm volatile("fxsave64 (%0)" : : "r"(image) : "memory"); }
 
 void load_fpu(std::byte const* image) {
-    enable_fpu(true);
     // AMD's FXRSTOR leaves the addresses of the last x87 instruction alone if no exception is pending in the image (APM vol. 5):
     // an instruction of the kernel's own takes the place of another thread's.
-    constexpr u32 anything = 0;
+    static constexpr u32 anything = 0;
     asm volatile("fnclex\n ffree %%st(7)\n fildl %0" : : "m"(anything));
     asm volatile("fxrstor64 (%0)" : : "r"(image) : "memory");
 }

@@ -82,8 +82,8 @@ void write_xcr0(u64 value) {
 // The kernel itself and its threads know nothing of XSAVE: CR4.OSXSAVE is on only while the guest's
 // state is moved and in use.
 void switch_fpu_in(GuestFrame const& frame) {
-    if (frame.xcr0 == vmcs_field::xcr0_x87) return load_fpu(frame.fpu);
     enable_fpu(true);
+    if (frame.xcr0 == vmcs_field::xcr0_x87) return load_fpu(frame.fpu);
     processor::write_cr4(processor::read_cr4() | cr4::XSave::mask);
     // XRSTOR refuses an image with more than XCR0 has on, and the guest may have switched off what
     // the image holds.
@@ -94,8 +94,8 @@ void switch_fpu_in(GuestFrame const& frame) {
 
 // XCR0 is read back instead of remembered: QEMU 7.2 does not intercept XSETBV.
 void switch_fpu_out(GuestFrame& frame) {
-    if (!support.xcr0_bits) return save_fpu(frame.fpu);
     enable_fpu(true);
+    if (!support.xcr0_bits) return save_fpu(frame.fpu);
     processor::write_cr4(processor::read_cr4() | cr4::XSave::mask);
     frame.xcr0 = read_xcr0();
     if (frame.xcr0 == vmcs_field::xcr0_x87) {
