@@ -47,7 +47,7 @@ void harden_processor() {
 // A thread may have changed a base by loading a selector, but only to 0 (no descriptor has another): what was written last
 // says nothing, unless that was 0.
 void load_segment_bases(u64 fs_base, u64 gs_base) {
-    static constinit u64 written = 0; // 0: both bases are 0
+    static constinit u64 written = 1; // 0: both bases are 0. The loader may have left anything
     if ((written | fs_base | gs_base) == 0) return;
     written = fs_base | gs_base;
     write_segment_bases(fs_base, gs_base);
