@@ -50,8 +50,8 @@ bool is_kernel_source(fs::path const& path) {
     auto const name = path.filename().string();
     auto const extension = path.extension();
     bool const code = extension == ".cpp" || extension == ".hpp" || extension == ".S" || extension == ".h";
-    bool const host_only = name.ends_with("_test.cpp") || name.starts_with("fake_") || path.string().find("/machine/host/") != std::string::npos ||
-                           path.string().find("/kernel/testing/") != std::string::npos;
+    auto const in = [whole = path.string()](char const* folder) { return whole.find(folder) != std::string::npos; };
+    bool const host_only = name.ends_with("_test.cpp") || name.starts_with("fake_") || in("/machine/host/") || in("/kernel/testing/") || in("/kernel/fuzz/");
     return code && !host_only;
 }
 
