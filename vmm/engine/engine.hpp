@@ -8,8 +8,10 @@
 #include <string>
 #include <variant>
 
+#include "vmm/engine/counters.hpp"
 #include "vmm/pc/linux_boot.hpp"
 #include "x86/emulate/memory_instruction.hpp"
+#include "x86/emulate/processor.hpp"
 
 namespace vmm {
 

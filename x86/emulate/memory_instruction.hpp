@@ -7,14 +7,9 @@
 #include <expected>
 #include <span>
 
-#include "base/types.hpp"
+#include "x86/emulate/processor.hpp"
 
 namespace x86 {
-
-// By the processor's numbers: rax rcx rdx rbx rsp rbp rsi rdi r8 ... r15.
-struct GeneralRegisters {
-    u64 value[16];
-};
 
 enum class Mode { protected32, long64 };
 
