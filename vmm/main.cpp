@@ -38,7 +38,7 @@ std::expected<int, Failure> run(vmm::Options const& options, vmm::ComponentHost&
     if (!ram) return fail(Failure{ram.error().text});
     auto engine = vmm::NestedEngine::make(
         user::Vcpu{guest->first_slot}, user::NestedRoot{guest->first_slot + 1},
-        user::component::main_thread(), user::component::events());
+        user::component::main_thread(), user::component::events(), vmm::GuestMemory(*ram));
     if (!engine)
         return fail(Failure{std::string("cannot set up the virtual CPU: ") +
                             engine.error().text().c_str()});

@@ -6,7 +6,6 @@
 #include <cstring>
 
 #include "base/overload.hpp"
-#include "x86/emulate/page_walk.hpp"
 
 namespace vmm {
 namespace {
@@ -28,6 +27,8 @@ std::string hex(u64 value) {
     std::snprintf(text, sizeof text, "%#llx", static_cast<unsigned long long>(value));
     return text;
 }
+
+x86::Exception general_protection() { return {x86::vector::general_protection, 0}; }
 
 // Whether the guest got further than an invalid instruction.
 bool is_progress(Exit const& exit) {
@@ -142,6 +143,7 @@ Monitor::Handled Monitor::handle(Exit const& exit) {
             },
             [&](exits::Port const& access) -> Handled { return port(access); },
             [&](exits::Memory const& access) -> Handled { return device_access(access); },
+            [&](exits::Emulate) -> Handled { return fail(stop("needs an instruction emulated")); },
             [&](exits::InvalidOpcode) -> Handled { return invalid_opcode(); },
             [&](exits::Hypercall) -> Handled {
                 set_register(rax, no_such_hypercall);
@@ -168,7 +170,7 @@ Monitor::Handled Monitor::handle(Exit const& exit) {
 // HLT: sleeps until there is an interrupt for the guest.
 Monitor::Handled Monitor::idle() {
     engine_.advance();
-    if ((engine_.rflags() & interrupt_flag) == 0)
+    if ((engine_.core().rflags & interrupt_flag) == 0)
         return fail(stop("halted with interrupts off, nothing can wake it"));
     for (;;) {
         update();
@@ -180,50 +182,52 @@ Monitor::Handled Monitor::idle() {
 }
 
 void Monitor::set_register(unsigned number, u64 value) {
-    x86::GeneralRegisters registers = engine_.registers();
-    registers.value[number] = value;
-    engine_.set_registers(registers);
+    x86::CoreState core = engine_.core();
+    core.registers.value[number] = value;
+    engine_.set_core(core);
 }
 
 void Monitor::cpuid() {
-    x86::GeneralRegisters registers = engine_.registers();
-    auto const result = machine_.cpuid(static_cast<u32>(registers.value[rax]),
-                                       static_cast<u32>(registers.value[rcx]));
-    registers.value[rax] = result.eax;
-    registers.value[rbx] = result.ebx;
-    registers.value[rcx] = result.ecx;
-    registers.value[rdx] = result.edx;
-    engine_.set_registers(registers);
+    x86::CoreState core = engine_.core();
+    u64* const values = core.registers.value;
+    u32 const leaf = static_cast<u32>(values[rax]), subleaf = static_cast<u32>(values[rcx]);
+    auto result = machine_.cpuid(leaf, subleaf);
+    engine_.mask_cpuid(leaf, subleaf, result);
+    values[rax] = result.eax;
+    values[rbx] = result.ebx;
+    values[rcx] = result.ecx;
+    values[rdx] = result.edx;
+    engine_.set_core(core);
     engine_.advance();
 }
 
 void Monitor::read_msr() {
-    x86::GeneralRegisters registers = engine_.registers();
-    u32 const msr = static_cast<u32>(registers.value[rcx]);
+    x86::CoreState core = engine_.core();
+    u32 const msr = static_cast<u32>(core.registers.value[rcx]);
     auto value = engine_.read_msr(msr);
     if (!value) value = machine_.read_msr(msr, host_.now());
-    if (!value) return engine_.inject(Fault::general_protection);
-    registers.value[rax] = *value & 0xffffffff;
-    registers.value[rdx] = *value >> 32;
-    engine_.set_registers(registers);
+    if (!value) return engine_.inject(general_protection());
+    core.registers.value[rax] = *value & 0xffffffff;
+    core.registers.value[rdx] = *value >> 32;
+    engine_.set_core(core);
     engine_.advance();
 }
 
 void Monitor::write_msr() {
-    auto const& registers = engine_.registers();
+    auto const registers = engine_.core().registers;
     u32 const msr = static_cast<u32>(registers.value[rcx]);
     u64 const value = (registers.value[rdx] << 32) | (registers.value[rax] & 0xffffffff);
     if (engine_.write_msr(msr, value) || machine_.write_msr(msr, value, host_.now()))
         engine_.advance();
     else
-        engine_.inject(Fault::general_protection);
+        engine_.inject(general_protection());
 }
 
 Monitor::Handled Monitor::port(exits::Port const& access) {
     if (access.string)
         return fail(stop("string instruction on port " + hex(access.port) +
                          ", which no device here understands"));
-    u64 const old = engine_.registers().value[rax];
+    u64 const old = engine_.core().registers.value[rax];
     u64 const bits = access.size == 4 ? 0xffffffff : (u64{1} << 8 * access.size) - 1;
     if (access.in) {
         u64 const value = machine_.read_port(access.port, access.size);
@@ -236,12 +240,11 @@ Monitor::Handled Monitor::port(exits::Port const& access) {
 }
 
 std::vector<u8> Monitor::fetch_instruction() {
-    GuestMemory const& memory = machine_.memory();
     std::vector<u8> code;
-    for (u64 at = engine_.rip(); code.size() < longest_instruction; ++at) {
-        auto const physical =
-            x86::walk(engine_.cr3(), at, [&](GuestPhys entry) { return memory.read<u64>(entry); });
-        auto const byte = physical ? memory.read<u8>(*physical) : std::nullopt;
+    bool const supervisor = engine_.cpl() != 3;
+    for (u64 at = engine_.core().rip; code.size() < longest_instruction; ++at) {
+        auto const physical = engine_.translate(at, x86::Access::execute, supervisor);
+        auto const byte = physical ? machine_.memory().read<u8>(*physical) : std::nullopt;
         if (!byte) break;
         code.push_back(*byte);
     }
@@ -255,29 +258,33 @@ Monitor::Handled Monitor::device_access(exits::Memory const& access) {
                          hex(access.address.value) +
                          ", where there is neither memory nor a device"));
     auto const code = fetch_instruction();
-    auto const instruction = x86::decode_memory_instruction(code, engine_.mode());
+    auto const instruction = x86::decode_memory_instruction(code, mode());
     if (!instruction)
         return fail(stop(std::string(verb) + " the device at " + hex(access.address.value) +
                          " with an instruction that is not made for devices"));
-    x86::GeneralRegisters registers = engine_.registers();
-    u64 flags = engine_.rflags();
-    u64 const old_flags = flags;
+    x86::CoreState core = engine_.core();
     u64 const read =
         instruction->reads() ? machine_.read_device(access.address, instruction->width) : 0;
-    u64 const written = x86::execute(*instruction, read, registers, flags);
+    u64 const written = x86::execute(*instruction, read, core.registers, core.rflags);
     if (instruction->writes()) machine_.write_device(access.address, instruction->width, written);
-    engine_.set_registers(registers);
-    if (flags != old_flags) engine_.set_rflags(flags);
-    engine_.advance(instruction->length);
+    core.rip += instruction->length;
+    engine_.set_core(core);
     return {};
 }
 
+x86::Mode Monitor::mode() {
+    auto const code = engine_.segment(x86::SegmentName::cs);
+    return x86::access_rights::Long::get(code.access_rights) ? x86::Mode::long64
+                                                             : x86::Mode::protected32;
+}
+
 Monitor::Handled Monitor::invalid_opcode() {
-    if (engine_.rip() != bad_rip_) bad_count_ = 0;
-    bad_rip_ = engine_.rip();
+    u64 const rip = engine_.core().rip;
+    if (rip != bad_rip_) bad_count_ = 0;
+    bad_rip_ = rip;
     if (++bad_count_ == most_bad_instructions)
         return fail(stop("executes the same invalid instruction again and again"));
-    engine_.inject(Fault::invalid_opcode);
+    engine_.inject(x86::Exception{.vector = x86::vector::invalid_opcode});
     return {};
 }
 

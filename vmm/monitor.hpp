@@ -15,6 +15,7 @@
 #include "vmm/host.hpp"
 #include "vmm/output_watch.hpp"
 #include "vmm/pc/machine.hpp"
+#include "x86/emulate/memory_instruction.hpp"
 
 namespace vmm {
 
@@ -56,6 +57,7 @@ private:
     Handled device_access(exits::Memory const& access);
     Handled invalid_opcode();
     std::vector<u8> fetch_instruction();
+    x86::Mode mode();
     Stop stop(std::string reason);
     void set_register(unsigned number, u64 value);
     void report_exits();

@@ -69,24 +69,43 @@ struct FakeEngine : Engine {
         regs.value[rax] = value;
         return exits::Port{.port = port, .size = 1, .in = false, .string = false};
     }
-    u64 rip() override { return ip; }
-    u64 rflags() override { return flags; }
-    void set_rflags(u64 value) override { flags = value; }
-    x86::GeneralRegisters const& registers() override { return regs; }
-    void set_registers(x86::GeneralRegisters const& values) override { regs = values; }
-    x86::Mode mode() override { return x86::Mode::long64; }
-    u64 cr3() override { return page_tables_at.value; }
-    void advance(u8 length) override { ip += length ? length : 2; }
+    x86::CoreState core() override { return {.registers = regs, .rip = ip, .rflags = flags}; }
+    void set_core(x86::CoreState const& core) override {
+        regs = core.registers;
+        ip = core.rip;
+        flags = core.rflags;
+    }
+    x86::Segment segment(x86::SegmentName) override {
+        return {.access_rights = x86::access_rights::Long::mask};
+    }
+    void set_segment(x86::SegmentName, x86::Segment const&) override {}
+    x86::TableRegister gdtr() override { return {}; }
+    x86::TableRegister idtr() override { return {}; }
+    void set_gdtr(x86::TableRegister const&) override {}
+    void set_idtr(x86::TableRegister const&) override {}
+    unsigned cpl() override { return 0; }
+    x86::OrException<GuestPhys> translate(u64 linear, x86::Access, bool) override {
+        return GuestPhys{linear};
+    }
+    u64 control_register(unsigned) override { return 0; }
+    x86::OrException<> set_control_register(unsigned, u64) override { return {}; }
+    u64 debug_register(unsigned) override { return 0; }
+    x86::OrException<> set_debug_register(unsigned, u64) override { return {}; }
+    u64 efer() override { return extended_features; }
+    void invalidate_page(u64) override {}
+    void block_interrupts() override {}
+    void mask_cpuid(u32, u32, CpuidResult& result) override { result.ebx &= ~hidden_ebx; }
+    void advance() override { ip += 2; }
     std::optional<u64> read_msr(u32 msr) override {
-        return msr == 0xc0000080 ? std::optional(efer) : std::nullopt;
+        return msr == 0xc0000080 ? std::optional(extended_features) : std::nullopt;
     }
     bool write_msr(u32 msr, u64 value) override {
-        if (msr == 0xc0000080) efer = value;
+        if (msr == 0xc0000080) extended_features = value;
         return msr == 0xc0000080;
     }
     bool can_interrupt() override { return (flags & interrupt_flag) && !injected; }
     void inject(u8 vector) override { injected = vector; }
-    void inject(Fault fault) override { faults.push_back(fault); }
+    void inject(x86::Exception const& exception) override { faults.push_back(exception.vector); }
     void want_interrupt_window(bool wanted) override { window = wanted; }
     std::string describe() override { return "rip " + std::to_string(ip); }
 
@@ -96,11 +115,12 @@ struct FakeEngine : Engine {
     };
     std::deque<Step> steps;
     std::vector<Run> runs;
-    std::vector<Fault> faults;
+    std::vector<u8> faults;
     std::optional<u8> injected;
     bool window = false;
-    u64 ip = 0, flags = 0, efer = 0x500;
+    u64 ip = 0, flags = 0, extended_features = 0x500;
     int starts = 0;
+    u32 hidden_ebx = 0;
     x86::GeneralRegisters regs{};
 };
 
@@ -175,11 +195,22 @@ TEST(Monitor, AnswersCpuidAndMovesOn) {
     EXPECT_EQ(world.run(), 0);
 }
 
+TEST(Monitor, HidesWhatTheEngineCannotGive) {
+    World world;
+    world.engine.hidden_ebx = 0x10;
+    world.exit(exits::Cpuid{});
+    world.step([](FakeEngine& e) {
+        EXPECT_EQ(e.regs.value[rbx], 0x01u);
+        return e.out(com1_port, 'x');
+    });
+    EXPECT_EQ(world.run(), 0);
+}
+
 TEST(Monitor, UnknownMsrsRaiseAProtectionFaultAndDoNotMoveOn) {
     World world;
     world.write_msr(0x12345, 1);
     world.step([](FakeEngine& e) {
-        EXPECT_EQ(e.faults, std::vector<Fault>{Fault::general_protection});
+        EXPECT_EQ(e.faults, std::vector<u8>{x86::vector::general_protection});
         EXPECT_EQ(e.ip, 16 * mebibyte + 0x200);
         return e.out(com1_port, 'x');
     });
@@ -190,7 +221,7 @@ TEST(Monitor, ProcessorStateMsrsGoToTheEngine) {
     World world;
     world.write_msr(0xc0000080, 0xd01);
     EXPECT_EQ(world.run(), 0);
-    EXPECT_EQ(world.engine.efer, 0xd01u);
+    EXPECT_EQ(world.engine.extended_features, 0xd01u);
 }
 
 TEST(Monitor, InputsKeepTheUpperPartOfTheAccumulator) {

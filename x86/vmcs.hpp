@@ -93,6 +93,7 @@ enum class Field : u32 {
     guest_pending_debug_exceptions = 0x6822,
     guest_sysenter_esp = 0x6824,
     guest_sysenter_eip = 0x6826,
+    guest_cr2 = 0x68fe, // Tessera's own: VMX leaves CR2 to the monitor's processor
 };
 
 // Primary processor-based controls, SDM 25.6.2.
