@@ -73,7 +73,7 @@ std::expected<void, BootError> Monitor::boot() {
     auto const entry =
         load_linux(machine_.memory(), guest_.kernel, guest_.initramfs, guest_.command_line);
     if (!entry) return fail(entry.error());
-    machine_.reset();
+    machine_.reset(entry->mode == x86::Mode::long64);
     engine_.start(*entry);
     counts_ = {};
     last_tick_ = bad_count_ = 0;
@@ -253,7 +253,7 @@ std::vector<u8> Monitor::fetch_instruction() {
 
 Monitor::Handled Monitor::device_access(exits::Memory const& access) {
     char const* const verb = access.fetch ? "executes" : access.write ? "writes" : "reads";
-    if (access.fetch || !Machine::has_device(access.address))
+    if (access.fetch || !machine_.has_device(access.address))
         return fail(stop(std::string(verb) + " guest-physical address " +
                          hex(access.address.value) +
                          ", where there is neither memory nor a device"));
@@ -264,9 +264,11 @@ Monitor::Handled Monitor::device_access(exits::Memory const& access) {
                          " with an instruction that is not made for devices"));
     x86::CoreState core = engine_.core();
     u64 const read =
-        instruction->reads() ? machine_.read_device(access.address, instruction->width) : 0;
+        instruction->reads() ? machine_.read_device(access.address, instruction->width, host_.now())
+                             : 0;
     u64 const written = x86::execute(*instruction, read, core.registers, core.rflags);
-    if (instruction->writes()) machine_.write_device(access.address, instruction->width, written);
+    if (instruction->writes())
+        machine_.write_device(access.address, instruction->width, written, host_.now());
     core.rip += instruction->length;
     engine_.set_core(core);
     return {};

@@ -70,13 +70,12 @@ std::expected<BzImage, BootError> BzImage::check(std::span<u8 const> file) {
         return fail(BootError{std::string("is no bzImage (no Linux boot header)") + cure});
     if (image.field<u16>(version) < first_version)
         return fail(BootError{std::string("is too old: its boot protocol is before 2.14") + cure});
-    if (!LoadedHigh::get(image.field<u8>(load_flags)) ||
-        !Has64BitEntry::get(image.field<u16>(extended_load_flags)))
-        return fail(BootError{std::string("has no 64-bit entry") + cure});
+    if (!LoadedHigh::get(image.field<u8>(load_flags)))
+        return fail(BootError{std::string("is loaded below 1 MiB, as no kernel is today") + cure});
     u64 const payload_at = (u64{image.field<u8>(setup_sectors)} + 1) * sector;
     u64 const needed = payload_at + u64{image.field<u32>(payload_paragraphs)} * 16;
     if (image.field<u8>(setup_sectors) == 0 || needed > file.size() ||
-        image.payload().size() <= entry_offset)
+        image.payload().size() <= image.entry_offset())
         return fail(BootError{"is truncated: its header promises " + std::to_string(needed) +
                               " bytes, it has " + std::to_string(file.size()) + "; copy it again"});
     return image;
@@ -90,6 +89,11 @@ std::span<u8 const> BzImage::payload() const {
     return file_.subspan((u64{field<u8>(setup_sectors)} + 1) * sector,
                          u64{field<u32>(payload_paragraphs)} * 16);
 }
+x86::Mode BzImage::mode() const {
+    return Has64BitEntry::get(field<u16>(extended_load_flags)) ? x86::Mode::long64
+                                                               : x86::Mode::protected32;
+}
+u64 BzImage::entry_offset() const { return mode() == x86::Mode::long64 ? 0x200 : 0; }
 GuestPhys BzImage::address() const { return {field<u64>(preferred_address)}; }
 u64 BzImage::needed_size() const {
     return std::max<u64>(field<u32>(initial_size), payload().size());
@@ -194,11 +198,14 @@ std::expected<LinuxEntry, BootError> load_linux(GuestMemory const& memory, BzIma
 
     constexpr u16 code = 0x10; // the selectors that the protocol asks for
     constexpr u16 data = 0x18;
-    constexpr u64 descriptors[] = {0, 0, 0x00af9b000000ffff, 0x00cf93000000ffff};
+    bool const long_mode = kernel.mode() == x86::Mode::long64;
+    u64 const descriptors[] = {0, 0, long_mode ? 0x00af9b000000ffff : 0x00cf9b000000ffff,
+                               0x00cf93000000ffff};
     put(memory, gdt_at, descriptors);
-    return LinuxEntry{.rip = kernel.address().value + BzImage::entry_offset,
+    return LinuxEntry{.mode = kernel.mode(),
+                      .rip = kernel.address().value + kernel.entry_offset(),
                       .rsi = boot_params_at.value,
-                      .cr3 = page_tables_at.value,
+                      .cr3 = long_mode ? page_tables_at.value : 0,
                       .gdt_base = gdt_at.value,
                       .gdt_limit = sizeof(descriptors) - 1,
                       .code_selector = code,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loads a Linux kernel by the 64-bit boot protocol (Linux Documentation/x86/boot.rst and
-// zero-page.rst): checks the bzImage, copies kernel, initramfs and command line, and makes the
-// tables that the 64-bit entry expects.
+// Loads a Linux kernel by the 64-bit or the 32-bit boot protocol (Linux Documentation/x86/boot.rst
+// and zero-page.rst), whichever its header offers first: checks the bzImage, copies kernel,
+// initramfs and command line, and makes the tables that the entry expects.
 #pragma once
 
 #include <expected>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "vmm/pc/guest_memory.hpp"
+#include "x86/emulate/memory_instruction.hpp"
 
 namespace vmm {
 
@@ -34,7 +35,8 @@ public:
     u64 max_command_line() const;    // bytes without the NUL
     u64 initramfs_end_limit() const; // the initramfs must end at or below
     static constexpr u64 header_offset = 0x1f1;
-    static constexpr u64 entry_offset = 0x200; // of the 64-bit entry in the payload
+    x86::Mode mode() const;          // of the entry
+    u64 entry_offset() const;        // of the entry in the payload
 
 private:
     explicit BzImage(std::span<u8 const> file) : file_(file) {}
@@ -50,12 +52,13 @@ struct E820Entry { // as in boot_params
 static_assert(sizeof(E820Entry) == 20);
 std::vector<E820Entry> memory_map(u64 memory_size);
 
-// The processor at the kernel's first instruction: 64-bit mode, paging on, interrupts off, flat
-// segments.
+// The processor at the kernel's first instruction: interrupts off, flat segments; 64-bit mode with
+// paging, or 32-bit protected mode without.
 struct LinuxEntry {
+    x86::Mode mode;
     u64 rip;
     u64 rsi; // boot_params
-    u64 cr3;
+    u64 cr3; // 64-bit mode only
     u64 gdt_base;
     u16 gdt_limit;
     u16 code_selector;

@@ -42,8 +42,8 @@ TEST(BzImage, NamesWhatIsWrongWithAFile) {
     set<u16>(file, 0x206, 0x020c);
     EXPECT_NE(error_of(file).find("before 2.14"), std::string::npos);
     file = tiny_kernel();
-    set<u16>(file, 0x236, 0);
-    EXPECT_NE(error_of(file).find("no 64-bit entry"), std::string::npos);
+    set<u8>(file, 0x211, 0);
+    EXPECT_NE(error_of(file).find("loaded below 1 MiB"), std::string::npos);
 }
 
 TEST(LinuxBoot, PutsKernelInitramfsAndCommandLineWhereTheHeaderSays) {
@@ -66,6 +66,18 @@ TEST(LinuxBoot, PutsKernelInitramfsAndCommandLineWhereTheHeaderSays) {
             world.memory.bytes(GuestPhys{*world.memory.read<u64>(boot_params_at + 0x70)}, 8).data(),
             "RSD PTR ", 8),
         0);
+}
+
+TEST(LinuxBoot, AKernelWithoutA64BitEntryStartsIn32BitModeWithoutPaging) {
+    Loaded world(64 * mebibyte);
+    set<u16>(world.kernel, 0x236, 0);
+    auto const entry = world.load({}, "");
+    ASSERT_TRUE(entry) << entry.error().text;
+    EXPECT_EQ(entry->mode, x86::Mode::protected32);
+    EXPECT_EQ(entry->rip, 16 * mebibyte);
+    EXPECT_EQ(entry->cr3, 0u);
+    EXPECT_EQ(world.memory.read<u64>(GuestPhys{entry->gdt_base + entry->code_selector}),
+              0x00cf9b000000ffffu);
 }
 
 TEST(LinuxBoot, PageTablesMapTheFirstFourGibibytesOntoThemselves) {

@@ -11,12 +11,14 @@ constexpr u32 task_priority = 0x808;
 constexpr u32 processor_priority_msr = 0x80a;
 constexpr u32 end_of_interrupt_msr = 0x80b;
 constexpr u32 logical_destination = 0x80d;
+constexpr u32 destination_format = 0x80e; // xAPIC mode
 constexpr u32 spurious_vector = 0x80f;
 constexpr u32 first_in_service = 0x810;
 constexpr u32 first_trigger_mode = 0x818;
 constexpr u32 first_requested = 0x820;
 constexpr u32 error_status = 0x828;
 constexpr u32 interrupt_command = 0x830;
+constexpr u32 command_destination = 0x831; // xAPIC mode
 constexpr u32 first_local_vector = 0x832;
 constexpr u32 last_local_vector = 0x837;
 constexpr u32 initial_count = 0x838;
@@ -125,6 +127,38 @@ bool LocalApic::write(u32 msr, u64 value, u64 now) {
     case divide_configuration: divide_ = low & 0xb; return true;
     case self_interrupt: accept(static_cast<u8>(low)); return true;
     default: return false;
+    }
+}
+
+u32 LocalApic::read_page(u64 offset, u64 now) const {
+    u32 const msr = first_msr + static_cast<u32>(offset >> 4);
+    switch (msr) {
+    case logical_destination: return logical_destination_;
+    case destination_format: return destination_format_;
+    case command_destination: return command_destination_;
+    default: return static_cast<u32>(read(msr, now).value_or(0));
+    }
+}
+
+void LocalApic::write_page(u64 offset, u32 value, u64 now) {
+    u32 const msr = first_msr + static_cast<u32>(offset >> 4);
+    switch (msr) {
+    case logical_destination: logical_destination_ = value & 0xff000000; return;
+    case destination_format: destination_format_ = value | 0x0fffffff; return;
+    case command_destination: command_destination_ = value; return;
+    case self_interrupt: return; // of x2APIC mode only
+    case interrupt_command: {
+        // The destination is 8 bits here, and 0xff is everybody.
+        u64 const to = command_destination_ >> 24;
+        u64 const wide = Command::Destination::make(to == 0xff ? broadcast : to);
+        [[maybe_unused]] bool const known = write(msr, wide | value, now);
+        return;
+    }
+    default: {
+        // End of interrupt and error status take any value here.
+        bool const any = msr == end_of_interrupt_msr || msr == error_status;
+        [[maybe_unused]] bool const known = write(msr, any ? 0 : value, now);
+    }
     }
 }
 

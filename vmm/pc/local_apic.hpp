@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The local interrupt controller of the one virtual processor, in x2APIC mode only: its registers
-// are MSRs 0x800..0x83f (Intel SDM vol. 3, chapter 11), so no access needs an instruction decoded.
+// The local interrupt controller of the one virtual processor (Intel SDM vol. 3, chapter 11): in
+// x2APIC mode its registers are MSRs 0x800..0x83f, so no access needs an instruction decoded; in
+// xAPIC mode, which 32-bit Linux uses, they are a page of memory.
 // The timer knows one-shot, periodic and TSC-deadline mode; its bus clock is the time-stamp
 // counter.
 //
@@ -24,6 +25,10 @@ public:
     // guest gets #GP.
     std::optional<u64> read(u32 msr, u64 now) const;
     [[nodiscard]] bool write(u32 msr, u64 value, u64 now);
+
+    // The page of xAPIC mode, 32-bit accesses. Outside of its registers: reads 0, writes vanish.
+    u32 read_page(u64 offset, u64 now) const;
+    void write_page(u64 offset, u32 value, u64 now);
 
     u64 deadline_msr() const; // IA32_TSC_DEADLINE
     void write_deadline_msr(u64 value);
@@ -64,6 +69,9 @@ private:
     u32 local_vectors_[6]{masked, masked, masked,
                           masked, masked, masked}; // timer .. error, MSRs 0x832..0x837
     u32 initial_count_{};
+    u32 command_destination_{};          // upper half of the interrupt command register, xAPIC mode
+    u32 logical_destination_{};          // xAPIC mode
+    u32 destination_format_{0xffffffff}; // xAPIC mode
     u32 divide_{};
     u64 deadline_{};
     std::optional<u64> timer_;

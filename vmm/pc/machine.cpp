@@ -22,8 +22,8 @@ constexpr u32 msr_amd_tseg_address = 0xc0010112;
 constexpr u32 msr_amd_load_store_configuration = 0xc0011020;
 constexpr u32 msr_amd_decode_configuration = 0xc0011029;
 
-constexpr u64 apic_base_value =
-    0xfee00000 | 1 << 8 | 1 << 10 | 1 << 11;          // boot processor, x2APIC mode, enabled
+constexpr u64 apic_base_value = local_apic_at.value | 1 << 8 | 1 << 11; // boot processor, enabled
+constexpr u64 apic_base_x2apic = 1 << 10;
 constexpr u64 tsc_counts_at_base_frequency = 1 << 24; // of the hardware configuration
 constexpr u64 lfence_serialises = 1 << 1;             // of the decode configuration
 constexpr u64 fast_strings = 1;                       // of misc. enable
@@ -33,17 +33,24 @@ using SleepType = Bits<4, 2>; // ACPI sleep control register
 using SleepEnable = Bits<5>;
 
 bool is_local_apic(u32 msr) { return msr >= LocalApic::first_msr && msr <= LocalApic::last_msr; }
+bool is_io_apic(GuestPhys address) {
+    return address >= io_apic_at && address < io_apic_at + IoApic::size;
+}
+bool is_local_apic_page(GuestPhys address) {
+    return address >= local_apic_at && address < local_apic_at + 0x1000;
+}
 bool is_com1(u16 port) { return port >= com1_port && port < com1_port + 8; }
 
 } // namespace
 
-void Machine::reset() {
+void Machine::reset(bool x2apic) {
     uart_.reset();
     io_apic_.reset();
     local_apic_.reset();
     clock_.reset();
     end_of_interrupt_flag_ = 0;
     flag_set_ = false;
+    x2apic_ = x2apic;
     power_ = Power::on;
 }
 
@@ -74,10 +81,10 @@ void Machine::write_port(u16 port, u8 size, u32 value) {
 }
 
 std::optional<u64> Machine::read_msr(u32 msr, u64 now) {
-    if (is_local_apic(msr)) return local_apic_.read(msr, now);
+    if (is_local_apic(msr)) return x2apic_ ? local_apic_.read(msr, now) : std::nullopt;
     switch (msr) {
     case msr_tsc: return now;
-    case msr_apic_base: return apic_base_value;
+    case msr_apic_base: return apic_base_value | (x2apic_ ? apic_base_x2apic : 0);
     case msr_tsc_deadline: return local_apic_.deadline_msr();
     case msr_kvm_system_time: return clock_.system_time();
     case msr_kvm_end_of_interrupt: return end_of_interrupt_flag_;
@@ -95,13 +102,14 @@ std::optional<u64> Machine::read_msr(u32 msr, u64 now) {
 
 bool Machine::write_msr(u32 msr, u64 value, u64 now) {
     if (is_local_apic(msr)) {
-        bool const known = local_apic_.write(msr, value, now);
-        if (auto const ended = local_apic_.take_ended()) io_apic_.end_of_interrupt(*ended);
+        bool const known = x2apic_ && local_apic_.write(msr, value, now);
+        pass_on_end_of_interrupt();
         return known;
     }
     switch (msr) {
-    case msr_apic_base:
-        return value == apic_base_value; // the controller can't be moved, nor leave x2APIC mode
+    case msr_apic_base: // the controller can't be moved, nor leave x2APIC mode
+        if (value == (apic_base_value | apic_base_x2apic)) x2apic_ = true;
+        return value == (apic_base_value | (x2apic_ ? apic_base_x2apic : 0));
     case msr_tsc_deadline: local_apic_.write_deadline_msr(value); return true;
     case msr_kvm_wall_clock: return clock_.write_wall_clock(value, memory_);
     case msr_kvm_system_time: return clock_.write_system_time(value, memory_);
@@ -121,16 +129,23 @@ bool Machine::write_msr(u32 msr, u64 value, u64 now) {
     }
 }
 
-bool Machine::has_device(GuestPhys address) {
-    return address >= io_apic_at && address < io_apic_at + IoApic::size;
+bool Machine::has_device(GuestPhys address) const {
+    return is_io_apic(address) || (!x2apic_ && is_local_apic_page(address));
 }
 
-u64 Machine::read_device(GuestPhys address, u8 size) {
-    u64 const value = io_apic_.read((address - io_apic_at) & ~u64{3});
+u64 Machine::read_device(GuestPhys address, u8 size, u64 now) {
+    u64 const value = is_io_apic(address)
+                          ? io_apic_.read((address - io_apic_at) & ~u64{3})
+                          : local_apic_.read_page((address - local_apic_at) & ~u64{3}, now);
     return size >= 4 ? value : (value >> 8 * (address.value & 3)) & ((u64{1} << 8 * size) - 1);
 }
 
-void Machine::write_device(GuestPhys address, u8 size, u64 value) {
+void Machine::write_device(GuestPhys address, u8 size, u64 value, u64 now) {
+    if (is_local_apic_page(address)) {
+        if (size >= 4)
+            local_apic_.write_page(address - local_apic_at, static_cast<u32>(value), now);
+        return pass_on_end_of_interrupt();
+    }
     if (size >= 4)
         io_apic_.write(address - io_apic_at, static_cast<u32>(value));
     else if (address == io_apic_at)
@@ -145,6 +160,10 @@ void Machine::update_lines() {
 
 void Machine::end_of_interrupt() {
     local_apic_.end_of_interrupt();
+    pass_on_end_of_interrupt();
+}
+
+void Machine::pass_on_end_of_interrupt() {
     if (auto const ended = local_apic_.take_ended()) io_apic_.end_of_interrupt(*ended);
 }
 

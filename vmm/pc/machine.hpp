@@ -21,8 +21,9 @@ public:
     Machine(GuestMemory memory, ConsolePort& console, ClockBase const& clock, CpuidSource source)
         : memory_(memory), uart_(console), clock_(clock), cpuid_(source) {}
 
-    // As after power-on. RAM is the caller's.
-    void reset();
+    // As after power-on. RAM is the caller's. x2apic: the local APIC is in x2APIC mode already, as
+    // firmware for 64-bit systems leaves it.
+    void reset(bool x2apic);
     Power power() const { return power_; }
     GuestMemory const& memory() const { return memory_; }
     Uart& uart() { return uart_; }
@@ -38,9 +39,10 @@ public:
     [[nodiscard]] bool write_msr(u32 msr, u64 value, u64 now);
 
     // Memory-mapped devices. Outside of them: there is no device.
-    static bool has_device(GuestPhys address);
-    u64 read_device(GuestPhys address, u8 size);
-    void write_device(GuestPhys address, u8 size, u64 value);
+    bool has_device(GuestPhys address) const;
+    // now: the guest's time-stamp counter.
+    u64 read_device(GuestPhys address, u8 size, u64 now);
+    void write_device(GuestPhys address, u8 size, u64 value, u64 now);
 
     // Call both around each run of the guest: they move lines to controllers, fire the timer, and
     // exchange the paravirtual end of interrupt with the guest.
@@ -55,6 +57,7 @@ public:
 private:
     void update_lines();
     void end_of_interrupt();
+    void pass_on_end_of_interrupt();
     u8 read_byte(u16 port);
     void write_byte(u16 port, u8 value);
 
@@ -65,6 +68,7 @@ private:
     ParavirtualClock clock_;
     CpuidSource cpuid_;
     u64 end_of_interrupt_flag_{}; // MSR_KVM_PV_EOI_EN
+    bool x2apic_{};
     bool flag_set_{}; // the guest may end its interrupt by clearing the flag in its memory
     Power power_{Power::on};
 };

@@ -23,9 +23,10 @@ constexpr u32 x2apic_spurious = 0x80f, x2apic_eoi = 0x80b, x2apic_timer = 0x832,
 
 struct World {
     World() {
+        machine.reset(true);
         EXPECT_TRUE(machine.write_msr(x2apic_spurious, 0x1ff, 0));
-        machine.write_device(io_apic_at, 4, 0x18);
-        machine.write_device(io_apic_at + 0x10, 4, 0x34); // COM1: vector 0x34, edge
+        machine.write_device(io_apic_at, 4, 0x18, 0);
+        machine.write_device(io_apic_at + 0x10, 4, 0x34, 0); // COM1: vector 0x34, edge
     }
     std::vector<u8> ram = std::vector<u8>(65536);
     FakeConsole console;
@@ -62,10 +63,33 @@ TEST(Machine, SleepAndResetRegistersEndTheRun) {
     EXPECT_EQ(world.machine.power(), Machine::Power::on);
     world.machine.write_port(sleep_control_port, 1, 0x20 | sleep_type_off << 2);
     EXPECT_EQ(world.machine.power(), Machine::Power::off);
-    world.machine.reset();
+    world.machine.reset(true);
     EXPECT_EQ(world.machine.power(), Machine::Power::on);
     world.machine.write_port(reset_port, 1, reset_value);
     EXPECT_EQ(world.machine.power(), Machine::Power::reset);
+}
+
+TEST(Machine, InXapicModeTheLocalApicIsAPage) {
+    World world;
+    world.machine.reset(false);
+    EXPECT_FALSE(world.machine.read_msr(x2apic_spurious, 0));
+    EXPECT_TRUE(world.machine.has_device(local_apic_at));
+    world.machine.write_device(local_apic_at + 0xf0, 4, 0x1ff, 0);
+    world.machine.write_device(local_apic_at + 0x310, 4, 0, 0);
+    world.machine.write_device(local_apic_at + 0x300, 4, 0x51, 0); // to APIC id 0: itself
+    ASSERT_EQ(world.machine.interrupt(), 0x51);
+    world.machine.taken(0x51);
+    EXPECT_EQ(world.machine.read_device(local_apic_at + 0x120, 4, 0), 1u << (0x51 - 0x40));
+    world.machine.write_device(local_apic_at + 0xb0, 4, 0, 0);
+    EXPECT_EQ(world.machine.read_device(local_apic_at + 0x120, 4, 0), 0u);
+    world.machine.write_device(local_apic_at + 0xd0, 4, 0x01ffffff, 0);
+    EXPECT_EQ(world.machine.read_device(local_apic_at + 0xd0, 4, 0), 0x01000000u);
+    // IA32_APIC_BASE switches to x2APIC mode, and never back.
+    EXPECT_EQ(world.machine.read_msr(0x1b, 0), 0xfee00900u);
+    EXPECT_TRUE(world.machine.write_msr(0x1b, 0xfee00d00, 0));
+    EXPECT_FALSE(world.machine.has_device(local_apic_at));
+    EXPECT_FALSE(world.machine.write_msr(0x1b, 0xfee00900, 0));
+    EXPECT_EQ(world.machine.read_msr(x2apic_spurious, 0), 0x1ffu);
 }
 
 TEST(Machine, DeadlineTimerInterrupts) {
@@ -141,8 +165,8 @@ TEST(Machine, SurvivesRandomAccesses) {
         case 1: world.machine.write_port(port, size, static_cast<u32>(value)); break;
         case 2: world.machine.read_msr(msr, now); break;
         case 3: static_cast<void>(world.machine.write_msr(msr, value, now)); break;
-        case 4: world.machine.read_device(io_apic_at + random() % IoApic::size, size); break;
-        case 5: world.machine.write_device(io_apic_at + random() % 0x20, size, value); break;
+        case 4: world.machine.read_device(io_apic_at + random() % IoApic::size, size, 0); break;
+        case 5: world.machine.write_device(io_apic_at + random() % 0x20, size, value, 0); break;
         case 6: static_cast<void>(world.machine.uart().receive(static_cast<char>(value))); break;
         default:
             world.machine.after_run(now += value % 10'000);
@@ -154,12 +178,12 @@ TEST(Machine, SurvivesRandomAccesses) {
 }
 
 TEST(Machine, KnowsWhereItsDevicesAre) {
-    EXPECT_TRUE(Machine::has_device(io_apic_at));
-    EXPECT_FALSE(Machine::has_device(GuestPhys{0xfee00000}));
-    EXPECT_FALSE(Machine::has_device(GuestPhys{0xfec01000}));
     World world;
-    world.machine.write_device(io_apic_at, 1, 1); // the index as a byte
-    EXPECT_EQ(world.machine.read_device(io_apic_at + 0x10, 4) >> 16, IoApic::pins - 1);
+    EXPECT_TRUE(world.machine.has_device(io_apic_at));
+    EXPECT_FALSE(world.machine.has_device(local_apic_at));
+    EXPECT_FALSE(world.machine.has_device(GuestPhys{0xfec01000}));
+    world.machine.write_device(io_apic_at, 1, 1, 0); // the index as a byte
+    EXPECT_EQ(world.machine.read_device(io_apic_at + 0x10, 4, 0) >> 16, IoApic::pins - 1);
 }
 
 } // namespace

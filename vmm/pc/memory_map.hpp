@@ -11,6 +11,7 @@
 //   0x000f_fff0  where the processor starts: a reset ┘
 //   0x0010_0000  RAM: kernel where its header prefers to be (16 MiB), initramfs at the very top
 //   0xfec0_0000  I/O APIC
+//   0xfee0_0000  local APIC, in xAPIC mode
 #pragma once
 
 #include "base/types.hpp"
@@ -31,6 +32,7 @@ inline constexpr u64 max_acpi_size = 0x10000;
 inline constexpr GuestPhys reset_vector_at{0xffff0};
 inline constexpr GuestPhys high_ram{0x100000};
 inline constexpr GuestPhys io_apic_at{0xfec00000};
+inline constexpr GuestPhys local_apic_at{0xfee00000};
 
 inline constexpr u64 min_guest_memory = 32 * mebibyte;
 inline constexpr u64 max_guest_memory = 3072 * mebibyte; // one piece of RAM, below the devices

@@ -40,7 +40,7 @@ std::optional<Field> field_of(u32 msr) {
 using x86::SegmentName;
 constexpr SegmentName data_segments[] = {SegmentName::es, SegmentName::ss, SegmentName::ds,
                                          SegmentName::fs, SegmentName::gs};
-constexpr u32 code64 = 0xa09b, flat_data = 0xc093, busy_tss = 0x8b;
+constexpr u32 code64 = 0xa09b, code32 = 0xc09b, flat_data = 0xc093, busy_tss = 0x8b;
 
 // A field of the row that begins with ES's; the rows are in the order of SegmentName.
 Field of_segment(Field first, SegmentName name) {
@@ -109,7 +109,8 @@ x86::OrException<> HardwareEngine::set_debug_register(unsigned number, u64 value
 
 void HardwareEngine::start(LinuxEntry const& entry) {
     u32 const all = ~u32{0};
-    set_segment(SegmentName::cs, {entry.code_selector, code64, all, 0});
+    u32 const code = entry.mode == x86::Mode::long64 ? code64 : code32;
+    set_segment(SegmentName::cs, {entry.code_selector, code, all, 0});
     for (SegmentName name : data_segments)
         set_segment(name, {entry.data_selector, flat_data, all, 0});
     set_segment(SegmentName::ldtr, {0, x86::access_rights::Unusable::mask, all, 0});
