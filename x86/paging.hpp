@@ -26,6 +26,15 @@ struct PageEntry {
     constexpr PhysAddr frame() const { return {word & Frame::mask}; }
 };
 
+// Error code of a page fault: Intel SDM vol. 3, 4.7.
+namespace page_fault_code {
+using Present = Bits<0>;
+using Write = Bits<1>;
+using User = Bits<2>;
+using Reserved = Bits<3>;
+using Fetch = Bits<4>;
+} // namespace page_fault_code
+
 inline constexpr unsigned page_table_entries = 512;
 
 // Address bits below the index of each level: one entry of that level spans 2^shift bytes.

@@ -97,4 +97,10 @@ CpuidResult guest_cpuid(u32 leaf, u32 subleaf, CpuidSource host) {
     return {};
 }
 
+u8 guest_physical_bits(CpuidSource host) {
+    constexpr u8 without_the_leaf = 36;
+    if (guest_cpuid(extended_leaf, 0, host).eax < max_extended_leaf) return without_the_leaf;
+    return static_cast<u8>(guest_cpuid(max_extended_leaf, 0, host).eax);
+}
+
 } // namespace vmm

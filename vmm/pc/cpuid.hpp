@@ -20,4 +20,7 @@ CpuidResult host_cpuid(u32 leaf, u32 subleaf);
 
 CpuidResult guest_cpuid(u32 leaf, u32 subleaf, CpuidSource host);
 
+// Address bits of the guest's memory (MAXPHYADDR), as its CPUID tells them.
+u8 guest_physical_bits(CpuidSource host);
+
 } // namespace vmm

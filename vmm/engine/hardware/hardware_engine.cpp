@@ -16,7 +16,7 @@ namespace at = abi::vm_message;
 constexpr unsigned place_in_message[16] = {0, 2, 3, 1, ~0u, 6, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14};
 constexpr unsigned rsp = 4;
 
-constexpr u64 interrupt_flag = 1 << 9;
+constexpr u64 interrupt_flag = 1 << 9, alignment_check = 1 << 18;
 
 constexpr u32 msr_pat = 0x277;
 constexpr u32 msr_efer = 0xc0000080;
@@ -224,6 +224,8 @@ u64 HardwareEngine::rflags() {
     if (!rflags_) rflags_ = read(Field::guest_rflags);
     return *rflags_;
 }
+
+bool HardwareEngine::user_pages_allowed() { return (rflags() & alignment_check) && cpl() != 3; }
 
 x86::CoreState HardwareEngine::core() {
     if (!rsp_) rsp_ = read(Field::guest_rsp);

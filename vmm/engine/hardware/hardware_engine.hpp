@@ -55,6 +55,8 @@ protected:
     u64 read(vmx::Field field) const;
     bool write(vmx::Field field, u64 value);
     u64 rflags();
+    // Whether RFLAGS.AC suspends SMAP now.
+    bool user_pages_allowed();
 
     u64 controls_{}; // primary
     u64 event_{};    // entry interruption information: what the next entry delivers

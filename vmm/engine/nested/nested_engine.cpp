@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/engine/nested/nested_engine.hpp"
 
-#include "x86/emulate/page_walk.hpp"
 #include "x86/registers.hpp"
 
 namespace vmm {
@@ -43,14 +42,22 @@ void NestedEngine::start(LinuxEntry const& entry) {
     write(Field::exception_bitmap, u64{1} << x86::vector::invalid_opcode);
 }
 
+x86::Paging NestedEngine::paging() {
+    x86::Paging paging{.cr0 = read(Field::guest_cr0),
+                       .cr3 = read(Field::guest_cr3),
+                       .cr4 = read(Field::guest_cr4),
+                       .efer = read(Field::guest_efer),
+                       .physical_bits = physical_bits_,
+                       .alignment_check = user_pages_allowed()};
+    // With nested paging the processor itself reads the PDPTEs when it needs them (APM 15.25.10).
+    if (paging.mode() == x86::PagingMode::pae)
+        paging.pdpte = x86::load_pdptes(paging.cr3, physical_bits_, tables_).value_or(paging.pdpte);
+    return paging;
+}
+
 x86::OrException<GuestPhys> NestedEngine::translate(u64 linear, x86::Access access,
                                                     bool supervisor) {
-    if (!cr0::Paging::get(read(Field::guest_cr0))) return GuestPhys{linear};
-    auto const found = x86::walk(read(Field::guest_cr3), linear,
-                                 [&](GuestPhys entry) { return memory_.read<u64>(entry); });
-    if (found) return *found;
-    u32 const code = (access == x86::Access::write ? 2u : 0u) | (supervisor ? 0u : 4u);
-    return fail(x86::Exception{x86::vector::page_fault, code, linear});
+    return TRY(x86::translate(paging(), linear, access, supervisor, tables_)).address;
 }
 
 u64 NestedEngine::control_register(unsigned number) {

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "vmm/engine/hardware/hardware_engine.hpp"
-#include "vmm/pc/guest_memory.hpp"
+#include "vmm/guest_tables.hpp"
 
 namespace vmm {
 
@@ -25,9 +25,11 @@ public:
     void invalidate_page(u64) override {} // INVLPG does not exit
 
 private:
-    NestedEngine(user::Vcpu vcpu, GuestMemory memory) : HardwareEngine(vcpu), memory_(memory) {}
+    NestedEngine(user::Vcpu vcpu, GuestMemory memory) : HardwareEngine(vcpu), tables_(memory) {}
+    x86::Paging paging();
 
-    GuestMemory memory_;
+    GuestTables tables_;
+    u8 physical_bits_{guest_physical_bits(host_cpuid)};
 };
 
 } // namespace vmm
