@@ -61,6 +61,7 @@ using WriteThrough = Bits<0>;
 using CacheDisable = Bits<1>;
 using Pat = Bits<2>;
 using ExecuteNever = Bits<16>; // ours: the page's instructions cannot be executed from user mode
+using Supervisor = Bits<17>;   // ours, of X86PageMapEPT: only the guest's kernel reaches the page (abi/shadow_root.hpp)
 } // namespace attribute
 
 // The rights word, ABI 5.1.

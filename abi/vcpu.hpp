@@ -19,7 +19,7 @@ namespace abi {
 // - Reason and qualification all ones: no entry took place, the state is one that the processor
 //   refuses, or the thread has no EPT root with an ASID.
 // - A thread that is suspended or loses its Vcpu returns from VMEnter with rsi = 0 and rdi = 0.
-// - Without SVM and nested paging the object types do not exist: Retype says InvalidArgument(0).
+// - Without SVM the type Vcpu does not exist: Retype says InvalidArgument(0). The EPT tables are there on any processor.
 namespace vm_message {
 inline constexpr unsigned rip = 0;
 inline constexpr unsigned primary_controls = 1;

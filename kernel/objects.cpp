@@ -17,8 +17,9 @@ namespace objects {
 using abi::ObjectType;
 
 bool known(u64 type) {
-    bool const of_guests = type >= static_cast<u64>(ObjectType::vcpu) && type <= static_cast<u64>(ObjectType::ept_pt);
-    return of_guests ? machine::guest_support().present : type < static_cast<u64>(ObjectType::count);
+    if (type == static_cast<u64>(ObjectType::vcpu)) return machine::guest_support().present;
+    bool const nested_table = type >= static_cast<u64>(ObjectType::ept_pml4) && type <= static_cast<u64>(ObjectType::ept_pt);
+    return nested_table || type < static_cast<u64>(ObjectType::count);
 }
 
 bool is_frame(ObjectType type) {

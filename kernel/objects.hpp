@@ -9,7 +9,7 @@ class Kernel;
 
 namespace objects {
 
-// Does Retype know the type? (The extension's types only where the processor can run guests.)
+// Does Retype know the type? (Vcpu only where the processor can run guests.)
 bool known(u64 type);
 bool is_frame(abi::ObjectType type);
 // Size of the object as a power of two in bytes. user_size_bits: Untyped: the size; CNode: the radix; else not used.

@@ -84,6 +84,11 @@ struct Tcb {
     Result<> set_nested_root(NestedRoot root) const {
         return perform(cptr, abi::Label::tcb_set_ept_root, {}, {root.cptr});
     }
+    // abi/shadow_root.hpp. first: a multiple of 1 GiB.
+    Result<> set_shared_root(NestedRoot root, u64 first) const {
+        return perform(cptr, abi::Label::tcb_set_shared_root, {first}, {root.cptr});
+    }
+    Result<> clear_shared_root() const { return perform(cptr, abi::Label::tcb_set_shared_root, {0}); }
 };
 
 } // namespace user

@@ -86,6 +86,9 @@ enum class Label : u64 { // ABI 1.5, column Base
     x86_page_map_ept,
     // Extension 2, upcalls: abi/upcall.hpp.
     tcb_set_upcall = 0x1100,
+    // Extension 1 goes beyond VTX here: page tables that user level keeps for guests, without nested paging. abi/shadow_root.hpp.
+    frame_carve = 0x1300,
+    tcb_set_shared_root,
 };
 
 enum class ObjectType : u64 { // ABI 6.1

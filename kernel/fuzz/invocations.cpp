@@ -28,6 +28,7 @@ constexpr Row rows[] = {
     {Label::tcb_set_tls_base, T::tcb, {user_address}, {}, 0},
     {Label::tcb_set_flags, T::tcb, {bit, bit}, {}, 0},
     {Label::tcb_set_ept_root, T::tcb, {}, {T::ept_pml4}, 0},
+    {Label::tcb_set_shared_root, T::tcb, {root_start}, {T::ept_pml4}, 0},
     {Label::tcb_set_upcall, T::tcb, {user_address, user_address, library_start, library_end, block, small}, {}, 0},
     {Label::cnode_revoke, T::cnode, {at_index, at_depth}, {}, 0},
     {Label::cnode_revoke, T::cnode, {untyped_index, at_depth}, {}, 0},
@@ -63,7 +64,7 @@ constexpr Row rows[] = {
     {Label::x86_page_map, T::frame, {Argument::address, rights, attributes}, {T::pml4}, 0},
     {Label::x86_page_unmap, T::frame, {}, {}, 0},
     {Label::x86_page_get_address, T::frame, {}, {}, 0},
-    {Label::x86_page_map_ept, T::frame, {guest_address, rights, small}, {T::ept_pml4}, 0},
+    {Label::x86_page_map_ept, T::frame, {guest_address, rights, attributes}, {T::ept_pml4}, 0},
     {Label::x86_asid_control_make_pool, T::asid_control, {new_second_index, new_second_depth}, {T::untyped, T::cnode}, 0},
     {Label::x86_asid_pool_assign, T::asid_pool, {}, {T::pml4}, 0},
     {Label::x86_asid_pool_assign, T::asid_pool, {}, {T::ept_pml4}, 0},
@@ -181,7 +182,8 @@ private:
         case buffer: return code & 0x100 ? (code & 0xfu) << 10 : buffer_address + (code & 3u) * 0x400;
         case Argument::address: return mapping_address(code);
         case guest_address: return mapping_address(code) - (code & 0x100 ? 0x200000 : 0);
-        case attributes: return (code & 7u) | (code >> 3 & 1u) << 16;
+        case root_start: return u64{code & 3u} << (code & 4 ? 39 : 30);
+        case attributes: return (code & 7u) | (code >> 3 & 3u) << 16;
         case registers_count: return 1 + code % 20;
         case user_address: return code & 0x100 ? fuzz::library_start + (code & 0xff) : code_address + (code & 0xff);
         case port: return code & 0x40 ? 0x3f8 + (code & 7) : code & 0x80 ? 0x60 + (code & 3) : code & 0x3f;

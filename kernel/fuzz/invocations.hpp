@@ -33,6 +33,7 @@ enum class Argument : u8 {
     buffer,      // address of an IPC buffer
     address,     // where something may be mapped
     guest_address,
+    root_start,  // of a shared root
     attributes,
     registers_count,
     user_address,

@@ -54,6 +54,8 @@ void check_own_slots(Tcb const& tcb) {
     require(holds(Tcb::caller, CapType::reply), "a caller that is no reply capability");
     require(holds(Tcb::ipc_buffer, CapType::frame), "an IPC buffer that is no frame");
     require(holds(Tcb::ept_root, CapType::ept_pml4), "an EPT root that is none");
+    require(holds(Tcb::shared_root, CapType::ept_pml4), "a shared root that is none");
+    require(tcb.first_shared % (u64{1} << level_shift::pdpt) == 0, "a shared root that begins inside an entry", tcb.first_shared);
     if (auto const frame = tcb.cap(Tcb::ipc_buffer).as<FrameCap>()) {
         require(!frame->device, "an IPC buffer in device memory");
         require(tcb.ipc_buffer_address % sizeof(abi::IpcBuffer) == 0, "an IPC buffer that is not aligned");

@@ -148,6 +148,7 @@ InvocationResult invoke_tcb(Invocation const& call) {
     case Label::tcb_set_tls_base: return carry_out<SetTlsBase>(call);
     case Label::tcb_set_flags: return carry_out<SetFlags>(call);
     case Label::tcb_set_ept_root: return invoke_set_ept_root(call);
+    case Label::tcb_set_shared_root: return invoke_set_shared_root(call);
     case Label::tcb_set_upcall: return invoke_set_upcall(call);
     default: return refuse(IllegalOperation{});
     }

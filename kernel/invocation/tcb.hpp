@@ -15,4 +15,5 @@ InvocationResult invoke_set_space(Invocation const& call);
 InvocationResult invoke_set_ipc_buffer(Invocation const& call);
 
 InvocationResult invoke_set_ept_root(Invocation const& call); // extension 1
+InvocationResult invoke_set_shared_root(Invocation const& call);
 InvocationResult invoke_set_upcall(Invocation const& call); // extension 2

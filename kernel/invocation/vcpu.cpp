@@ -2,6 +2,7 @@
 // Virtual CPUs: ABI 7.12.
 #include "kernel/device/vcpu.hpp"
 
+#include "abi/shadow_root.hpp"
 #include "kernel/capability/derivation.hpp"
 #include "kernel/invocation/tcb.hpp"
 #include "kernel/kernel.hpp"
@@ -123,21 +124,45 @@ struct WriteRegisters {
     }
 };
 
+// An EPT PML4 with an ASID, as it will stand in a thread's slot.
+std::expected<Cap, InvocationError> derive_root(Slot const& source) {
+    if (!source.cap().is<EptPml4Cap>()) return refuse(IllegalOperation{});
+    return objects::derive(source, source.cap());
+}
+
 struct SetEptRoot {
     Tcb& target;
-    Slot& thread_slot;
     Slot& source;
     Cap root;
     static std::expected<SetEptRoot, InvocationError> decode(Invocation const& call) {
         TRY(call.needs(0, 1));
-        if (!call.extra[0]->cap().is<EptPml4Cap>()) return refuse(IllegalOperation{});
-        Cap const root = TRY(objects::derive(*call.extra[0], call.extra[0]->cap()));
-        return SetEptRoot{target_of(call), call.slot, *call.extra[0], root};
+        return SetEptRoot{target_of(call), *call.extra[0], TRY(derive_root(*call.extra[0]))};
     }
     Performed perform(Kernel& kernel) const {
         Slot& slot = target.slot(Tcb::ept_root);
         delete_simple(kernel, slot); // an EPT PML4 has no slots inside
         DerivationList::insert(root, source, slot);
+        return Reply{};
+    }
+};
+
+struct SetSharedRoot { // abi/shadow_root.hpp
+    Tcb& target;
+    u64 first;
+    Slot* source; // null: none from now on
+    Cap root;
+    static std::expected<SetSharedRoot, InvocationError> decode(Invocation const& call) {
+        TRY(call.needs(1, 0));
+        u64 const first = call.word(0) & abi::shared_root_address;
+        if (first % (u64{1} << level_shift::pdpt) != 0) return refuse(AlignmentError{});
+        if (call.extra_count == 0) return SetSharedRoot{target_of(call), 0, nullptr, {}};
+        return SetSharedRoot{target_of(call), first, call.extra[0], TRY(derive_root(*call.extra[0]))};
+    }
+    Performed perform(Kernel& kernel) const {
+        Slot& slot = target.slot(Tcb::shared_root);
+        delete_simple(kernel, slot);
+        target.first_shared = first;
+        if (source) DerivationList::insert(root, *source, slot);
         return Reply{};
     }
 };
@@ -159,3 +184,4 @@ InvocationResult invoke_vcpu(Invocation const& call) {
 }
 
 InvocationResult invoke_set_ept_root(Invocation const& call) { return carry_out<SetEptRoot>(call); }
+InvocationResult invoke_set_shared_root(Invocation const& call) { return carry_out<SetSharedRoot>(call); }

@@ -48,11 +48,17 @@ struct VcpuInvocation : testing::Test {
     CPtr memory, vcpu, root;
 };
 
-TEST(VcpuWithoutSvm, ItsTypesAreNotKnown) {
+TEST(VcpuWithoutSvm, ItsTypeIsNotKnown) {
     TestKernel world;
     CPtr const memory = world.untyped(20);
-    for (auto const type : {ObjectType::vcpu, ObjectType::ept_pml4, ObjectType::ept_pdpt, ObjectType::ept_pd, ObjectType::ept_pt})
-        EXPECT_EQ(world.try_retype(memory, type, 0, world.next_slot()), invalid_argument(0));
+    EXPECT_EQ(world.try_retype(memory, ObjectType::vcpu, 0, world.next_slot()), invalid_argument(0));
+}
+
+// Threads that run 32-bit guest code use them on any processor.
+TEST(VcpuWithoutSvm, TheTablesOfGuestsAreThere) {
+    TestKernel world;
+    CPtr const memory = world.untyped(20);
+    for (auto const type : {ObjectType::ept_pml4, ObjectType::ept_pdpt, ObjectType::ept_pd, ObjectType::ept_pt}) world.retype(memory, type);
 }
 
 TEST_F(VcpuInvocation, OtherTypesBesideItAreNotKnown) {
@@ -132,6 +138,38 @@ TEST_F(VcpuInvocation, EptRootMustBeOneWithAnAsid) {
     bind_root();
     bind_root(); // a second time replaces it
     EXPECT_TRUE(world.root().tcb().cap(Tcb::ept_root).is<EptPml4Cap>());
+}
+
+TEST_F(VcpuInvocation, TheSharedRootBeginsAtAMultipleOfAGibibyte) {
+    Tcb& thread = world.root().tcb();
+    auto const set = [&](Words words, std::vector<CPtr> caps) {
+        return world.invoke(abi::initial_slot::tcb, Label::tcb_set_shared_root, std::move(words), std::move(caps));
+    };
+    CPtr const fresh = world.retype(memory, ObjectType::ept_pml4);
+    EXPECT_EQ(set({}, {root}), truncated);
+    EXPECT_EQ(set({0xc0001000}, {root}), alignment_error);
+    EXPECT_EQ(set({0xc0000000}, {memory}), illegal_operation);
+    EXPECT_EQ(set({0xc0000000}, {fresh}), illegal_operation) << "without an ASID";
+    EXPECT_TRUE(thread.slot(Tcb::shared_root).empty());
+
+    EXPECT_EQ(set({0xc0000000}, {root}), success);
+    EXPECT_TRUE(thread.cap(Tcb::shared_root).is<EptPml4Cap>());
+    EXPECT_EQ(thread.first_shared, 0xc0000000u);
+    EXPECT_EQ(set({0xffff800000000000}, {root}), success) << "replaced";
+    EXPECT_EQ(thread.first_shared, 0x800000000000u) << "bits above 47 are ignored";
+    EXPECT_EQ(set({0x1000}, {}), alignment_error);
+    EXPECT_EQ(set({0xc0000000}, {}), success);
+    EXPECT_TRUE(thread.slot(Tcb::shared_root).empty());
+    EXPECT_EQ(thread.first_shared, 0u);
+}
+
+TEST_F(VcpuInvocation, ARevokedSharedRootIsGone) {
+    CPtr const given = world.copy(root);
+    EXPECT_EQ(world.invoke(abi::initial_slot::tcb, Label::tcb_set_shared_root, {0x40000000}, {given}), success);
+    EXPECT_EQ(world.invoke(abi::initial_slot::tcb, Label::tcb_set_ept_root, {}, {given}), success);
+    world.revoke(root);
+    EXPECT_TRUE(world.root().tcb().slot(Tcb::shared_root).empty());
+    EXPECT_TRUE(world.root().tcb().slot(Tcb::ept_root).empty());
 }
 
 TEST_F(VcpuInvocation, PortsOpenWithinACapabilityAndCloseWithIt) {

@@ -30,7 +30,7 @@ public:
     Context context;
 
     // Capabilities the thread holds in itself; they disappear like any other when revoked.
-    enum SlotIndex : unsigned { cspace, vspace, reply_master, caller, ipc_buffer, ept_root, slot_count };
+    enum SlotIndex : unsigned { cspace, vspace, reply_master, caller, ipc_buffer, ept_root, shared_root, slot_count };
     Slot slots[slot_count];
 
     ThreadState state{};
@@ -55,6 +55,7 @@ public:
 
     Notification* bound_notification{};
     Vcpu* vcpu{};
+    u64 first_shared{}; // linear address from which on shared_root translates, not ept_root
     Tcb* queue_next{}; // ready queue or queue of an endpoint or notification: a thread is in one at most
     Tcb* queue_previous{};
 
