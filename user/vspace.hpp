@@ -25,12 +25,17 @@ struct Frame { // of any size
         return perform(cptr, abi::Label::x86_page_map, {address.value, rights, attributes},
                        {space.cptr});
     }
-    // attributes: ABI 5.5, EPT attributes; 6 is write-back.
+    // attributes: ABI 5.5, EPT attributes; 6 is write-back. Beside them attribute::ExecuteNever and Supervisor.
     Result<> map_nested(NestedRoot root, GuestPhys address, u64 rights, u64 attributes = 6) const {
         return perform(cptr, abi::Label::x86_page_map_ept, {address.value, rights, attributes},
                        {root.cptr});
     }
     Result<> unmap() const { return perform(cptr, abi::Label::x86_page_unmap); }
+    // Another capability, to the 4 KiB page at byte `offset`: abi/shadow_root.hpp.
+    Result<Frame> carve(u64 offset, CNode to, u64 slot, u64 depth = full_depth) const {
+        TRY(perform(cptr, abi::Label::frame_carve, {offset, slot, depth}, {to.cptr}));
+        return Frame{slot};
+    }
     Result<PhysAddr> address() const {
         return PhysAddr{TRY(invoke(cptr, abi::Label::x86_page_get_address)).words[0]};
     }

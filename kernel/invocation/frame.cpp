@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mapping pages: ABI 7.7.
+// Mapping pages: ABI 7.7. Carving them: abi/shadow_root.hpp.
+#include "kernel/capability/derivation.hpp"
 #include "kernel/invocation/vspace.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/memory/nested.hpp"
@@ -81,6 +82,31 @@ struct GetAddress {
     Performed perform(Kernel&) const { return Reply{address.value}; }
 };
 
+// One page of a frame as a capability of its own: abi/shadow_root.hpp.
+struct Carve {
+    Slot& frame;
+    Slot& to;
+    Cap page;
+    static std::expected<Carve, InvocationError> decode(Invocation const& call) {
+        TRY(call.needs(3, 1));
+        auto frame = call.cap().get<FrameCap>();
+        u64 const offset = call.word(0);
+        constexpr u64 page_bytes = u64{1} << abi::size_bits::small_page;
+        if (offset % page_bytes != 0) return refuse(AlignmentError{});
+        if (offset >= frame.bytes()) return refuse(RangeError{0, frame.bytes() - page_bytes});
+        Slot* const to = TRY(lookup_empty_slot(call.extra[0]->cap(), call.word(1), call.word(2)));
+        frame = frame.unmapped();
+        frame.base = frame.base + offset;
+        frame.size = PageSize::small;
+        return Carve{call.slot, *to, frame};
+    }
+    Performed perform(Kernel&) const {
+        // As a copy is inserted: two capabilities to one page are siblings, whatever order they were made in.
+        DerivationList::insert_plain(page, frame, to);
+        return Reply{};
+    }
+};
+
 } // namespace
 
 InvocationResult invoke_frame(Invocation const& call) {
@@ -89,6 +115,7 @@ InvocationResult invoke_frame(Invocation const& call) {
     case Label::x86_page_unmap: return carry_out<UnmapFrame>(call);
     case Label::x86_page_map_ept: return invoke_page_map_ept(call);
     case Label::x86_page_get_address: return carry_out<GetAddress>(call);
+    case Label::frame_carve: return carry_out<Carve>(call);
     default: return refuse(IllegalOperation{});
     }
 }

@@ -40,9 +40,11 @@ u64 frame_entry(FrameCap const& frame, FrameRights rights, u64 attributes) {
     bool const small = frame.size == PageSize::small;
     u64 word = frame.base.value | PageEntry::Present::mask | PageEntry::Accessed::mask |
                PageEntry::Dirty::mask;
-    word |= PageEntry::User::make(rights != FrameRights::kernel_only);
+    bool const user = rights != FrameRights::kernel_only && !abi::attribute::Supervisor::get(attributes);
+    word |= PageEntry::User::make(user);
     word |= PageEntry::Write::make(rights == FrameRights::read_write);
     word |= PageEntry::Large::make(!small);
+    if (abi::attribute::ExecuteNever::get(attributes) && machine::execute_never_works()) word |= PageEntry::NoExecute::mask;
     return word | memory_type(attributes, small);
 }
 

@@ -138,7 +138,8 @@ private:
                 "the first capability with a badge is not marked");
     }
 
-    // Objects from untyped memory lie inside what the nearest untyped above them handed out, and do not overlap.
+    // Objects from untyped memory lie inside what the nearest untyped above them handed out, and do not overlap, but for pages that
+    // were carved out of a frame.
     void check_memory() {
         std::vector<std::pair<Extent, Slot const*>> extents;
         for (Slot const* const head : slots_) {
@@ -156,12 +157,17 @@ private:
                 ancestors.push_back(at);
             }
         }
-        std::sort(extents.begin(), extents.end(), [](auto const& one, auto const& two) { return one.first.start < two.first.start; });
-        for (std::size_t i = 1; i < extents.size(); ++i) {
-            auto const& [extent, slot] = extents[i];
-            auto const& [before, other] = extents[i - 1];
+        std::sort(extents.begin(), extents.end(), [](auto const& one, auto const& two) {
+            return std::pair(one.first.start, two.first.end) < std::pair(two.first.start, one.first.end);
+        });
+        auto const* outer = extents.empty() ? nullptr : &extents.front();
+        for (auto const& next : extents) {
+            auto const& [extent, slot] = next;
+            auto const& [before, other] = *outer;
             bool const same = extent.start == before.start && extent.end == before.end && same_object(slot->cap(), other->cap());
-            require(same || before.end <= extent.start, "memory has two owners at ", extent.start);
+            bool const carved = slot->cap().is<FrameCap>() && other->cap().is<FrameCap>() && before.contains(extent);
+            require(&next == outer || same || carved || before.end <= extent.start, "memory has two owners at ", extent.start);
+            if (!carved) outer = &next;
         }
     }
     static void check_inside(Extent const& extent, std::vector<Slot const*> const& ancestors) {
@@ -212,6 +218,8 @@ private:
         require(holds(Tcb::cspace, [&](Cap const& cap) { return cap.is<CNodeCap>() || zombie(cap); }), "CSpace holds no CNode");
         require(holds(Tcb::vspace, [&](Cap const& cap) { return cap.is<Pml4Cap>() || zombie(cap); }), "VSpace holds no PML4");
         require(holds(Tcb::ipc_buffer, [&](Cap const& cap) { return cap.is<FrameCap>() || zombie(cap); }), "buffer is no frame");
+        for (auto const root : {Tcb::ept_root, Tcb::shared_root})
+            require(holds(root, [&](Cap const& cap) { return cap.is<EptPml4Cap>() || zombie(cap); }), "a guest's root is no EPT PML4");
     }
 
     static void check_links(ThreadQueue const& queue) {
