@@ -74,8 +74,9 @@ struct GrantInfo {
     // device_memory: its frames, mapped. file: none. console: [0] notification that rings the service. timer: [0] endpoint.
     // serve_timer: [0] endpoint to receive on, [1] a CNode of 2^`first` slots for the reply capabilities of sleepers: it is
     // root's and outlives the service. serve_console: none, its clients are in ComponentInfo.
-    // guest: [0] Vcpu, [1] nested root (EPT PML4) with an ASID, [2..] untyped pieces, largest first, sizes in guest_size_bits.
-    u8 guest_size_bits[16];
+    // guest: [0] Vcpu (kind trap: empty), [1] nested root (EPT PML4) with an ASID, [2..] untyped pieces, largest first, sizes in
+    // guest_size_bits. Kinds shadow and trap: `second` is the slot of an ASID pool of their own, kind nested: 0.
+    u8 guest_size_bits[16]; // 0 behind the last piece
 };
 
 struct ClientInfo { // one for each client of a service, in order of badge

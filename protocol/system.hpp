@@ -58,9 +58,16 @@ enum class GrantKind : u32 {
     file,          // first = index of the file, mapped read-only
     console,       // a page and a name on the console service; second bit 0: gets the keyboard at start
     timer,         // the timer service
-    guest,         // first = bytes of guest RAM (2 MiB multiple): untyped memory, a Vcpu and a nested root with an ASID
+    guest,         // first = bytes of guest RAM (2 MiB multiple): untyped memory; second = GuestKind: what runs it
     serve_console, // this component is the console service
     serve_timer,   // this component is the timer service
+};
+
+// What a guest's monitor gets beside the RAM, and which processors it needs.
+enum class GuestKind : u64 {
+    nested, // Vcpu, nested root: SVM with nested paging
+    shadow, // Vcpu, nested root, ASIDs for more of them: SVM
+    trap,   // nested root, ASIDs: any processor
 };
 
 struct Grant {

@@ -25,7 +25,7 @@ u64 word(std::span<u8 const> bytes, u64 offset, unsigned size) {
 } // namespace
 
 std::expected<KernelImage, Flaw> check_bzimage(std::span<u8 const> bytes) {
-    constexpr char const* cure = "name a Linux bzImage for x86-64, for example kernel = \"debian-cloud\"";
+    constexpr char const* cure = "name a Linux bzImage for x86, for example kernel = \"debian-cloud\"";
     if (bytes.size() < header_end || word(bytes, boot_flag, 2) != 0xaa55 || word(bytes, header_magic, 4) != 0x53726448) {
         return fail(Flaw{"is no bzImage", cure});
     }
@@ -33,13 +33,10 @@ std::expected<KernelImage, Flaw> check_bzimage(std::span<u8 const> bytes) {
     if (protocol < 0x20c) {
         return fail(Flaw{fmt::format("speaks boot protocol {}.{:02}, older than 2.12", protocol >> 8, protocol & 0xff), cure});
     }
-    if ((word(bytes, extended_load_flags, 2) & kernel_64) == 0) {
-        return fail(Flaw{"has no 64-bit entry point", cure});
-    }
     u64 const sectors = bytes[setup_sectors] == 0 ? 4 : bytes[setup_sectors];
     u64 const size = (sectors + 1) * 512 + word(bytes, system_size, 4) * 16;
     if (bytes.size() < size) {
         return fail(Flaw{fmt::format("is truncated: it has {} bytes of {}", bytes.size(), size), "copy the file again"});
     }
-    return KernelImage{word(bytes, run_size, 4)};
+    return KernelImage{word(bytes, run_size, 4), (word(bytes, extended_load_flags, 2) & kernel_64) != 0};
 }

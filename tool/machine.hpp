@@ -15,6 +15,8 @@ enum class CpuModel {
     plain, // no virtualisation at all
 };
 std::string_view cpu_name(CpuModel cpu);
+constexpr bool has_svm(CpuModel cpu) { return cpu == CpuModel::amd; }
+constexpr bool has_nested_paging(CpuModel cpu) { return cpu == CpuModel::amd; }
 
 // Who may make the kernel's debug system calls (write to the debug console, halt the machine): kernel/command_line.hpp.
 enum class DebugCalls {

@@ -14,6 +14,8 @@ constexpr u64 page = 4096;
 constexpr u64 guest_page = 2 << 20;
 constexpr u32 default_priority = 100;
 constexpr u64 default_monitor_memory = 4 << 20;
+constexpr u64 default_shadow_memory = 8 << 20;
+constexpr u64 least_shadow_memory = 512 << 10;
 
 // Names appear in front of console lines and in tables: short, and nothing that could be mistaken for something else.
 Checked<void> check_name(Located<std::string> const& name) {
@@ -153,13 +155,38 @@ Checked<Located<Engine>> read_engine(Fields const& fields) {
     for (auto const engine : {Engine::nested, Engine::shadow, Engine::trap, Engine::translate}) {
         if (text->value == engine_name(engine)) return Located{engine, text->place};
     }
-    return fail(Problem(text->place, {fmt::format("\"{}\" is no engine", text->value), "write engine = \"nested\""}));
+    return fail(Problem(text->place, {fmt::format("\"{}\" is no engine", text->value),
+                                      "write engine = \"nested\", \"shadow\" or \"trap\""}));
+}
+
+Checked<std::optional<Located<ShadowPolicy>>> read_shadow(Fields const& fields) {
+    auto const text = TRY(fields.text("shadow"));
+    if (!text) return std::nullopt;
+    if (text->value == "fill") return Located{ShadowPolicy::fill, text->place};
+    if (text->value == "sync") return Located{ShadowPolicy::sync, text->place};
+    return fail(Problem(text->place, {fmt::format("\"{}\" is no policy for shadow page tables", text->value),
+                                      "write shadow = \"fill\" or \"sync\""}));
+}
+
+// Keys that mean something to other engines only.
+Checked<void> check_shadow_fields(Vm const& vm, std::optional<Located<u64>> const& shadow_memory) {
+    auto const useless = [&](Place const& place, std::string_view cure) {
+        return fail(Problem(place, {fmt::format("means nothing to engine \"{}\"", engine_name(vm.engine.value)), std::string(cure)}));
+    };
+    if (vm.shadow && vm.engine.value != Engine::shadow) return useless(vm.shadow->place, "remove it, or write engine = \"shadow\"");
+    if (vm.patch && vm.engine.value != Engine::trap) return useless(vm.patch->place, "remove it, or write engine = \"trap\"");
+    if (!shadow_memory) return {};
+    if (!has_shadow(vm.engine.value))
+        return useless(shadow_memory->place, "remove it, or write engine = \"shadow\" or \"trap\"");
+    if (shadow_memory->value >= least_shadow_memory) return {};
+    return fail(Problem(shadow_memory->place, {"is too little for shadow page tables",
+                                               fmt::format("write at least \"{}K\"", least_shadow_memory >> 10)}));
 }
 
 Checked<Vm> read_vm(Located<toml::table const*> const& entry) {
     auto const fields = TRY(Fields::open(*entry.value, entry.place,
                                          {"name", "kernel", "initramfs", "command_line", "memory", "monitor_memory", "engine",
-                                          "keyboard", "priority", "restart", "report_at"}));
+                                          "shadow", "shadow_memory", "patch", "keyboard", "priority", "restart", "report_at"}));
     Vm result;
     result.name = TRY(read_name(fields, "\"linux\""));
     result.kernel = TRY(fields.required_text("kernel", "\"debian-cloud\""));
@@ -167,9 +194,16 @@ Checked<Vm> read_vm(Located<toml::table const*> const& entry) {
     auto const command_line = TRY(fields.text("command_line"));
     result.command_line = command_line ? *command_line : Located{std::string(), fields.place("command_line")};
     result.memory = TRY(fields.required_size("memory", guest_page, "\"256M\""));
-    auto const monitor = TRY(fields.size("monitor_memory", page));
-    result.monitor_memory = monitor ? *monitor : Located{default_monitor_memory, fields.place("monitor_memory")};
     result.engine = TRY(read_engine(fields));
+    result.shadow = TRY(read_shadow(fields));
+    auto const shadow_memory = TRY(fields.size("shadow_memory", page));
+    result.patch = TRY(fields.boolean("patch"));
+    TRY(check_shadow_fields(result, shadow_memory));
+    if (has_shadow(result.engine.value)) result.shadow_memory = shadow_memory ? shadow_memory->value : default_shadow_memory;
+    auto const monitor = TRY(fields.size("monitor_memory", page));
+    // A capability is 32 bytes; the CNode is a power of two, and half of its slots are the library OS's.
+    u64 const usual = default_monitor_memory + result.shadow_memory + 128 * shadow_slots(result.shadow_memory);
+    result.monitor_memory = monitor ? *monitor : Located{usual, fields.place("monitor_memory")};
     auto const keyboard = TRY(fields.boolean("keyboard"));
     result.console = {Console{keyboard && keyboard->value}, fields.place("keyboard")};
     result.priority = TRY(read_priority(fields));

@@ -57,6 +57,7 @@ struct Component {
 };
 
 enum class Engine { nested, shadow, trap, translate };
+enum class ShadowPolicy { fill, sync };
 
 struct Vm {
     Located<std::string> name;
@@ -66,6 +67,9 @@ struct Vm {
     Located<u64> memory;         // guest RAM
     Located<u64> monitor_memory; // everything else the VM's monitor is made of
     Located<Engine> engine;
+    std::optional<Located<ShadowPolicy>> shadow; // engine shadow only; absent: the monitor's choice
+    u64 shadow_memory{};                         // bytes for shadow page tables, engines shadow and trap; of monitor_memory
+    std::optional<Located<bool>> patch;          // engine trap only
     std::string report_at; // empty: no report
     Located<Console> console;
     u32 priority{};
@@ -86,5 +90,9 @@ struct Manifest {
 };
 
 std::string_view engine_name(Engine engine);
+// Whether the engine keeps shadow page tables.
+constexpr bool has_shadow(Engine engine) { return engine == Engine::shadow || engine == Engine::trap; }
+// Capability slots for pages that shadow tables of so many bytes map: they are rarely full.
+constexpr u64 shadow_slots(u64 shadow_memory) { return shadow_memory / 4096 * 16; }
 
 } // namespace manifest

@@ -149,15 +149,22 @@ Checked<void> check_devices(Manifest const& manifest, Machine const& machine) {
 }
 
 Checked<void> check_engine(Vm const& vm, Machine const& machine) {
-    auto const engine = engine_name(vm.engine.value);
-    if (vm.engine.value != Engine::nested) {
-        return fail(Problem(vm.engine.place, {fmt::format("engine \"{}\" is not available yet", engine),
-                                              "write engine = \"nested\" and run with --cpu amd"}));
+    auto const refuse = [&](std::string_view needed, std::string_view cure) {
+        return fail(Problem(vm.engine.place, {fmt::format("engine \"{}\" needs {}, which --cpu {} does not have",
+                                                          engine_name(vm.engine.value), needed, cpu_name(machine.cpu)),
+                                              std::string(cure)}));
+    };
+    switch (vm.engine.value) {
+    case Engine::nested:
+        if (has_nested_paging(machine.cpu)) return {};
+        return refuse("SVM with nested paging", "run with --cpu amd, or write engine = \"shadow\" or \"trap\"");
+    case Engine::shadow:
+        if (has_svm(machine.cpu)) return {};
+        return refuse("SVM", "run with --cpu amd, or write engine = \"trap\"");
+    case Engine::trap: return {};
+    case Engine::translate: break;
     }
-    if (machine.cpu == CpuModel::amd) return {};
-    return fail(Problem(vm.engine.place, {fmt::format("engine \"{}\" needs SVM with nested paging, which --cpu {} does not have",
-                                                      engine, cpu_name(machine.cpu)),
-                                          "run with --cpu amd"}));
+    return fail(Problem(vm.engine.place, {"engine \"translate\" is not available yet", "write engine = \"trap\""}));
 }
 
 } // namespace

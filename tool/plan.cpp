@@ -115,9 +115,9 @@ private:
     // --- components ---
 
     // Slots: what root hands out, and one for each page that the library OS may map by itself. Half of them are the program's
-    // own: a monitor needs two for each large frame of its guest's RAM.
-    static u32 cnode_radix(u64 memory, u64 guest_memory = 0) {
-        u64 const slots = 256 + 2 * (memory >> 12) + 4 * (guest_memory >> 21);
+    // own: a monitor needs two for each large frame of its guest's RAM, and one for each page that shadow tables map.
+    static u32 cnode_radix(u64 memory, u64 guest_memory = 0, u64 shadow_memory = 0) {
+        u64 const slots = 256 + 2 * ((memory - shadow_memory) >> 12) + 4 * (guest_memory >> 21) + 2 * shadow_slots(shadow_memory);
         return std::clamp(static_cast<u32>(std::bit_width(slots - 1)), 8U, 16U);
     }
 
@@ -174,30 +174,60 @@ private:
         return {GrantKind::console, "console", 0, name == keyboard_ ? 1U : 0U};
     }
 
+    static protocol::GuestKind guest_kind(Engine engine) {
+        switch (engine) {
+        case Engine::nested: return protocol::GuestKind::nested;
+        case Engine::shadow: return protocol::GuestKind::shadow;
+        case Engine::trap:
+        case Engine::translate: break;
+        }
+        return protocol::GuestKind::trap;
+    }
+
     Checked<void> add(Vm const& vm) {
         PlannedComponent result{.name = vm.name.value,
                                 .program = TRY(add_program("vmm", tree_.program("vmm"), vm.name.place)),
                                 .memory = vm.monitor_memory.value,
                                 .priority = vm.priority,
-                                .cnode_radix = cnode_radix(vm.monitor_memory.value, vm.memory.value),
+                                .cnode_radix = cnode_radix(vm.monitor_memory.value, vm.memory.value, vm.shadow_memory),
                                 .role = protocol::Role::work,
                                 .restart = vm.restart,
                                 .arguments = {vm.name.value, vm.command_line.value},
                                 .grants = {}};
-        if (!vm.report_at.empty()) result.arguments.insert(result.arguments.end(), {"--report-at", vm.report_at});
+        auto const add_arguments = [&](std::initializer_list<std::string> more) {
+            result.arguments.insert(result.arguments.end(), more);
+        };
+        if (!vm.report_at.empty()) add_arguments({"--report-at", vm.report_at});
+        if (vm.engine.value != Engine::nested) add_arguments({"--engine", std::string(engine_name(vm.engine.value))});
+        if (has_shadow(vm.engine.value)) add_arguments({"--shadow-memory", std::to_string(vm.shadow_memory)});
+        if (vm.shadow) add_arguments({"--shadow", vm.shadow->value == ShadowPolicy::fill ? "fill" : "sync"});
+        if (vm.patch && !vm.patch->value) add_arguments({"--no-patch"});
         result.grants = {console_grant(vm.name.value), {GrantKind::timer, "timer", 0, 0},
-                         {GrantKind::guest, "guest", vm.memory.value, 0},
+                         {GrantKind::guest, "guest", vm.memory.value, std::to_underlying(guest_kind(vm.engine.value))},
                          {GrantKind::file, "kernel", TRY(add_kernel(vm)), 0}};
         if (vm.initramfs) result.grants.push_back({GrantKind::file, "initramfs", TRY(add_initramfs(vm)), 0});
         return finish(std::move(result), vm.name.place, vm.command_line.place);
     }
 
+    // A path, or the name of a file that the set-up made.
+    fs::path guest_file(Located<std::string> const& written) const {
+        constexpr std::pair<std::string_view, std::string_view> made[] = {
+            {"debian-cloud", "vmlinuz"},         {"debian-686", "vmlinuz-686"}, {"debian-686-pae", "vmlinuz-686-pae"},
+            {"busybox", "initramfs"},            {"busybox-i386", "initramfs-i386"},
+        };
+        for (auto const& [name, file] : made)
+            if (written.value == name) return tree_.guest / file;
+        return beside(written.place, written.value);
+    }
+
     Checked<u32> add_kernel(Vm const& vm) {
-        bool const ours = vm.kernel.value == "debian-cloud";
-        auto const path = ours ? tree_.guest / "vmlinuz" : beside(vm.kernel.place, vm.kernel.value);
+        auto const path = guest_file(vm.kernel);
         u32 const index = TRY(add_file(vm.kernel.value, path, vm.kernel.place));
         auto const kernel = check_bzimage(plan_.files_[index].bytes);
         if (!kernel) return fail(Problem(vm.kernel.place, {path.string() + " " + kernel.error().what, kernel.error().cure}));
+        if (vm.engine.value == Engine::trap && kernel->has_64_bit_entry)
+            return fail(Problem(vm.kernel.place, {path.string() + " is a 64-bit kernel, and engine \"trap\" runs 32-bit guests",
+                                                  "write kernel = \"debian-686\", or engine = \"shadow\" or \"nested\""}));
         kernel_end_ = kernel_load_address + kernel->run_size;
         if (kernel_end_ <= vm.memory.value) return index;
         return fail(Problem(vm.memory.place, {fmt::format("{} are too little for the kernel, which needs {} MiB",
@@ -207,7 +237,7 @@ private:
 
     Checked<u32> add_initramfs(Vm const& vm) {
         auto const& written = *vm.initramfs;
-        auto const path = written.value == "busybox" ? tree_.guest / "initramfs" : beside(written.place, written.value);
+        auto const path = guest_file(written);
         u32 const index = TRY(add_file(written.value, path, written.place));
         u64 const size = plan_.files_[index].bytes.size();
         u64 const needed = mebibytes_up(kernel_end_ + size);

@@ -1,29 +1,57 @@
 // SPDX-License-Identifier: Apache-2.0
-// The monitor's arguments: NAME COMMAND_LINE [--report-at TEXT]. Everything else it needs are
-// grants: `console`, `timer`, `guest`, and the files `kernel` and (optionally) `initramfs`.
+// The monitor's arguments: NAME COMMAND_LINE [--report-at TEXT] [--engine nested|shadow|trap]
+// [--shadow fill|sync] [--shadow-memory BYTES] [--no-patch]. Everything else it needs are grants:
+// `console`, `timer`, `guest`, and the files `kernel` and (optionally) `initramfs`.
 #pragma once
 
+#include <charconv>
 #include <expected>
 #include <span>
 #include <string>
 
+#include "base/types.hpp"
+
 namespace vmm {
+
+enum class EngineKind { nested, shadow, trap };
+enum class ShadowPolicy { fill, sync };
 
 struct Options {
     std::string name;
     std::string command_line;
     std::string report_at; // print the exits so far when the guest's output contains this
+    EngineKind engine{};
+    ShadowPolicy shadow = ShadowPolicy::sync;
+    u64 shadow_memory{}; // bytes for shadow page tables; engines shadow and trap
+    bool patch = true;   // engine trap: replace sensitive instructions that do not trap
 };
 
 // The error is one line.
 inline std::expected<Options, std::string> parse_options(std::span<char const* const> arguments) {
-    if (arguments.size() < 2) return std::unexpected("usage: NAME COMMAND_LINE [--report-at TEXT]");
-    Options options{arguments[0], arguments[1], {}};
+    if (arguments.size() < 2) return std::unexpected("usage: NAME COMMAND_LINE [--report-at TEXT] ...");
+    Options options{.name = arguments[0], .command_line = arguments[1], .report_at = {}};
     for (std::size_t i = 2; i < arguments.size(); ++i) {
-        if (arguments[i] != std::string("--report-at") || i + 1 == arguments.size())
-            return std::unexpected("argument \"" + std::string(arguments[i]) +
-                                   "\" is unknown or lacks its text");
-        options.report_at = arguments[++i];
+        std::string const name = arguments[i];
+        if (name == "--no-patch") {
+            options.patch = false;
+            continue;
+        }
+        std::string const value = i + 1 < arguments.size() ? arguments[++i] : "";
+        if (name == "--report-at" && !value.empty())
+            options.report_at = value;
+        else if (name == "--engine" && value == "nested")
+            options.engine = EngineKind::nested;
+        else if (name == "--engine" && value == "shadow")
+            options.engine = EngineKind::shadow;
+        else if (name == "--engine" && value == "trap")
+            options.engine = EngineKind::trap;
+        else if (name == "--shadow" && (value == "fill" || value == "sync"))
+            options.shadow = value == "fill" ? ShadowPolicy::fill : ShadowPolicy::sync;
+        else if (name != "--shadow-memory" ||
+                 std::from_chars(value.data(), value.data() + value.size(), options.shadow_memory).ptr !=
+                     value.data() + value.size() ||
+                 value.empty())
+            return std::unexpected("argument \"" + name + "\" is unknown or its value is not one it takes");
     }
     return options;
 }

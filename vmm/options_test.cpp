@@ -24,12 +24,26 @@ TEST(Options, ATextToReportAtMayFollow) {
     EXPECT_EQ(parse({"linux", "", "--report-at", "ready"})->report_at, "ready");
 }
 
+TEST(Options, EnginesHaveOptionsOfTheirOwn) {
+    auto const shadow = parse({"linux", "", "--engine", "shadow", "--shadow", "fill", "--shadow-memory", "1048576"});
+    ASSERT_TRUE(shadow);
+    EXPECT_EQ(shadow->engine, EngineKind::shadow);
+    EXPECT_EQ(shadow->shadow, ShadowPolicy::fill);
+    EXPECT_EQ(shadow->shadow_memory, 1048576u);
+    auto const trap = parse({"linux", "", "--no-patch", "--engine", "trap"});
+    ASSERT_TRUE(trap);
+    EXPECT_EQ(trap->engine, EngineKind::trap);
+    EXPECT_FALSE(trap->patch);
+    EXPECT_TRUE(shadow->patch);
+}
+
 TEST(Options, WhatIsMissingOrUnknownIsNamed) {
-    EXPECT_EQ(parse({"linux"}).error(), "usage: NAME COMMAND_LINE [--report-at TEXT]");
-    EXPECT_EQ(parse({"linux", "", "--memory", "4"}).error(),
-              "argument \"--memory\" is unknown or lacks its text");
+    EXPECT_EQ(parse({"linux"}).error(), "usage: NAME COMMAND_LINE [--report-at TEXT] ...");
+    for (auto const& [name, value] : {std::pair{"--memory", "4"}, {"--engine", "magic"}, {"--shadow", "often"}, {"--shadow-memory", "8M"}})
+        EXPECT_EQ(parse({"linux", "", name, value}).error(),
+                  std::string("argument \"") + name + "\" is unknown or its value is not one it takes");
     EXPECT_EQ(parse({"linux", "", "--report-at"}).error(),
-              "argument \"--report-at\" is unknown or lacks its text");
+              "argument \"--report-at\" is unknown or its value is not one it takes");
 }
 
 } // namespace

@@ -50,7 +50,7 @@ private:
     user::Result<> give_console(u32 index, protocol::GrantInfo& info);
     user::Result<> give_timer(u32 index, protocol::GrantInfo& info);
     user::Result<> give_timer_service(protocol::GrantInfo& info);
-    user::Result<> give_guest(protocol::GrantInfo& info);
+    user::Result<> give_guest(protocol::GuestKind kind, protocol::GrantInfo& info);
     user::Result<> give_clients_of(Services::Clients const& clients, u64 bell);
 
     user::Result<user::Frame> new_page(u64 address, Mapping mapping);

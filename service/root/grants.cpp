@@ -43,7 +43,7 @@ Result<> Builder::give_grant(Grant const& grant, u32 index, GrantInfo& info) {
     }
     case GrantKind::console: return give_console(index, info);
     case GrantKind::timer: return give_timer(index, info);
-    case GrantKind::guest: return give_guest(info);
+    case GrantKind::guest: return give_guest(static_cast<GuestKind>(grant.second), info);
     case GrantKind::serve_console: return {};
     case GrantKind::serve_timer: return give_timer_service(info);
     }
@@ -115,11 +115,11 @@ Result<> Builder::give_timer_service(GrantInfo& info) {
                 user::plain_guard(Services::sleepers_radix));
 }
 
-Result<> Builder::give_guest(GrantInfo& info) {
-    auto const vcpu = TRY(shop_.make(abi::ObjectType::vcpu));
+Result<> Builder::give_guest(GuestKind kind, GrantInfo& info) {
+    if (kind != GuestKind::trap)
+        TRY(give(next_slot_, TRY(shop_.make(abi::ObjectType::vcpu)), abi::right::all));
     user::NestedRoot const root{TRY(shop_.make(abi::ObjectType::ept_pml4))};
     TRY(user::AsidPool{abi::initial_slot::asid_pool}.assign(root));
-    TRY(give(next_slot_, vcpu, abi::right::all));
     TRY(give(next_slot_ + 1, root.cptr, abi::right::all));
     info.slot_count = 2;
     // Copies, not pieces made from them: so the kernel clears the memory when the component uses
@@ -128,6 +128,13 @@ Result<> Builder::give_guest(GrantInfo& info) {
         info.guest_size_bits[info.slot_count - 2] = static_cast<u8>(piece->size_bits());
         TRY(give(next_slot_ + info.slot_count++, piece->untyped().cptr, abi::right::all));
     }
+    info.second = 0;
+    if (kind == GuestKind::nested) return {};
+    // A pool of its own: a monitor that takes all ASIDs takes them from nobody.
+    info.second = next_slot_ + info.slot_count++;
+    auto const memory = TRY(shop_.make(abi::ObjectType::untyped, abi::size_bits::asid_pool));
+    TRY(user::AsidControl{abi::initial_slot::asid_control}.make_pool(
+        memory, cnode_, info.second, component_.entry->cnode_radix));
     return {};
 }
 

@@ -75,7 +75,6 @@ MachineFacts find_facts(abi::BootInfo const& boot_info, Resources& resources) {
     facts.tsc_khz = tsc_khz(boot_info);
     facts.wall_clock_base = wall_clock(resources);
     facts.wall_clock_tsc = user::time_stamp();
-    facts.runs_guests = can_run_guests(cpuid);
     return facts;
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What root asks the processor itself: whether it can run guests, and for random numbers where it
+// What root asks the processor itself: which guests it can run, and for random numbers where it
 // has them.
 #pragma once
 
-#include "base/types.hpp"
+#include "protocol/system.hpp"
 
 struct CpuidResult {
     u32 eax, ebx, ecx, edx;
@@ -23,11 +23,13 @@ using Svm = Bits<2>;          // leaf 0x80000001, ecx: AMD APM vol. 3, E.4
 using NestedPaging = Bits<0>; // leaf 0x8000000a, edx
 } // namespace cpuid_bit
 
-// AMD SVM with nested paging: what the kernel's virtual CPUs need. `read` is cpuid, or a test's.
-template <class Read> bool can_run_guests(Read read) {
+// What runs a guest of this kind. `read` is cpuid, or a test's.
+template <class Read> bool can_run_guests(protocol::GuestKind kind, Read read) {
     constexpr u32 extended = 0x80000000, features = 0x80000001, svm_features = 0x8000000a;
-    return read(extended).eax >= svm_features && cpuid_bit::Svm::get(read(features).ecx) != 0 &&
-           cpuid_bit::NestedPaging::get(read(svm_features).edx) != 0;
+    if (kind == protocol::GuestKind::trap) return true;
+    bool const svm = read(extended).eax >= svm_features && cpuid_bit::Svm::get(read(features).ecx) != 0;
+    if (!svm || kind == protocol::GuestKind::shadow) return svm;
+    return cpuid_bit::NestedPaging::get(read(svm_features).edx) != 0;
 }
 
 // Random words for the components' seeds: the processor's generator where there is one, mixed with

@@ -15,11 +15,19 @@ auto processor(u32 highest, u32 features_ecx, u32 svm_edx) {
 }
 } // namespace
 
-TEST(Processor, RunsGuestsOnlyWithSvmAndNestedPaging) {
-    EXPECT_TRUE(can_run_guests(processor(0x8000000a, 4, 1)));
-    EXPECT_FALSE(can_run_guests(processor(0x8000000a, 4, 0)));
-    EXPECT_FALSE(can_run_guests(processor(0x8000000a, 0, 1)));
-    EXPECT_FALSE(can_run_guests(processor(0x80000008, 4, 1)));
+using protocol::GuestKind;
+
+TEST(Processor, RunsNestedGuestsOnlyWithSvmAndNestedPaging) {
+    EXPECT_TRUE(can_run_guests(GuestKind::nested, processor(0x8000000a, 4, 1)));
+    EXPECT_FALSE(can_run_guests(GuestKind::nested, processor(0x8000000a, 4, 0)));
+    EXPECT_FALSE(can_run_guests(GuestKind::nested, processor(0x8000000a, 0, 1)));
+    EXPECT_FALSE(can_run_guests(GuestKind::nested, processor(0x80000008, 4, 1)));
+}
+
+TEST(Processor, RunsShadowedGuestsWithSvmAloneAndTrappedGuestsAlways) {
+    EXPECT_TRUE(can_run_guests(GuestKind::shadow, processor(0x8000000a, 4, 0)));
+    EXPECT_FALSE(can_run_guests(GuestKind::shadow, processor(0x8000000a, 0, 0)));
+    EXPECT_TRUE(can_run_guests(GuestKind::trap, processor(0x80000008, 0, 0)));
 }
 
 TEST(SeedSource, GivesDifferentWords) {

@@ -30,10 +30,12 @@ void Supervisor::start(Component& component) {
         component.state = State::failed;
     };
     for (auto const& grant : world_.archive.grants(*component.entry))
-        if (grant.kind == GrantKind::guest && !world_.facts.runs_guests)
-            return refuse("its guest needs a processor with AMD SVM and nested paging, this one "
-                          "has not got them "
-                          "(run with --cpu amd)");
+        if (grant.kind == GrantKind::guest && !can_run_guests(static_cast<GuestKind>(grant.second), cpuid))
+            return refuse(static_cast<GuestKind>(grant.second) == GuestKind::nested
+                              ? "its guest needs a processor with AMD SVM and nested paging, this one has not got them "
+                                "(run with --cpu amd, or write engine = \"shadow\" or \"trap\")"
+                              : "its guest needs a processor with AMD SVM, this one has not got it "
+                                "(run with --cpu amd, or write engine = \"trap\")");
 
     Builder builder(world_, component);
     auto const built = builder.build(library_os_, library_os_file_);

@@ -10,7 +10,6 @@ struct MachineFacts {
     u64 wall_clock_base; // seconds since 1970 when the time-stamp counter was wall_clock_tsc; 0:
                          // unknown
     u64 wall_clock_tsc;
-    bool runs_guests;
 
     // Seconds since boot, for rates and limits.
     u64 seconds() const { return user::time_stamp() / (tsc_khz * 1000); }

@@ -39,7 +39,7 @@ std::expected<std::span<u8>, SetupError> map_guest_ram(protocol::GrantInfo const
     if (!base) return fail(because("no addresses for the guest's memory", base.error()));
     user::NestedRoot const root{guest.first_slot + 1};
     u64 mapped = 0;
-    for (u32 piece = 0; piece + fixed_capabilities < guest.slot_count; ++piece) {
+    for (u32 piece = 0; piece < std::size(guest.guest_size_bits) && guest.guest_size_bits[piece]; ++piece) {
         user::Untyped const untyped{guest.first_slot + fixed_capabilities + piece};
         u64 const frames = (u64{1} << guest.guest_size_bits[piece]) / frame_size;
         for (u64 done = 0; done < frames;) {
