@@ -17,6 +17,7 @@ struct ConsolePage {
     ByteQueue<1024> input;            // service to client
     std::atomic<u32> output_waiting;  // set by the client, cleared by the service when it rings for room
     std::atomic<u32> lost_input;      // bytes, counted by the service
+    std::atomic<u32> report_wanted;   // set by the service when the person at the keyboard asks the client for figures about itself
 };
 static_assert(sizeof(ConsolePage) <= 4096);
 

@@ -47,12 +47,3 @@ Checked<std::vector<BenchRow>> bench_growth(); // the same over the number of th
 Checked<std::vector<BenchRow>> bench_time();   // the kernel's fast paths beside the long way, in time
 // Draws bench_growth's rows, one SVG for each plot. The folder exists.
 Checked<void> draw_growth(std::vector<BenchRow> const& rows, std::filesystem::path const& folder);
-
-// What a monitor reports when the guest is up: "NAME: 4.321 s: 1234 exits: ports 700, interrupt windows 400".
-struct MonitorReport {
-    double seconds{}; // since the VM's start
-    double exits{};
-    std::vector<std::pair<std::string, double>> by_kind;
-};
-// The first report of that VM on the console; empty when there is none.
-std::optional<MonitorReport> parse_report(std::string_view console, std::string_view vm);

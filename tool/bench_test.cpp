@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "tool/guest_run.hpp"
+
 TEST(Bench, TheMedianIsTheMiddleOne) {
     EXPECT_EQ(median({3}), 3);
     EXPECT_EQ(median({9, 1, 2}), 2);
@@ -19,15 +21,18 @@ TEST(Bench, RowsAsJsonHaveEveryKeyAndARatioWhereThereIsAPeer) {
     EXPECT_TRUE(list[1]["peer"].is_null() && list[1]["peer_value"].is_null() && list[1]["ratio"].is_null());
 }
 
-TEST(Bench, AReportIsFoundByTheVmsName) {
-    auto const report = parse_report("other: 1.000 s: 5 exits: cpuid 5\nlinux: 4.321 s: 15 exits: interrupt windows 12, ports 3\nmore\n", "linux");
-    ASSERT_TRUE(report);
-    EXPECT_EQ(report->seconds, 4.321);
-    EXPECT_EQ(report->exits, 15);
-    ASSERT_EQ(report->by_kind.size(), 2U);
-    EXPECT_EQ(report->by_kind[0], (std::pair<std::string, double>("interrupt windows", 12)));
-    EXPECT_EQ(report->by_kind[1], (std::pair<std::string, double>("ports", 3)));
-    EXPECT_FALSE(parse_report("linux: stopped\n", "linux"));
+TEST(Bench, ReportsAreFoundByTheVmsName) {
+    auto const reports = guest_reports("other: {\"seconds\": 1.0, \"exits\": {}}\r\n"
+                                       "linux: {\"seconds\": 4.321, \"mark\": null, \"exits\": {\"total\": 15, \"interrupt windows\": 12}, \"patches\": 3}\r\n"
+                                       "linux: {\"seconds\": broken\nlinux: stopped\n"
+                                       "linux: {\"seconds\": 5, \"mark\": 7, \"exits\": {\"total\": 16}}\n",
+                                       "linux");
+    ASSERT_EQ(reports.size(), 2U);
+    EXPECT_EQ(reports[0].seconds, 4.321);
+    EXPECT_EQ(reports[0].mark, std::nullopt);
+    EXPECT_EQ(reports[0].exits.at("interrupt windows"), 12);
+    EXPECT_EQ(reports[0].figures.at("patches"), 3);
+    EXPECT_EQ(reports[1].mark, 7U);
 }
 
 TEST(Bench, RowsAreReadFromTheConsoleWithAndWithoutAName) {

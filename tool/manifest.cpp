@@ -186,7 +186,7 @@ Checked<void> check_shadow_fields(Vm const& vm, std::optional<Located<u64>> cons
 Checked<Vm> read_vm(Located<toml::table const*> const& entry) {
     auto const fields = TRY(Fields::open(*entry.value, entry.place,
                                          {"name", "kernel", "initramfs", "command_line", "memory", "monitor_memory", "engine",
-                                          "shadow", "shadow_memory", "patch", "keyboard", "priority", "restart", "report_at"}));
+                                          "shadow", "shadow_memory", "patch", "keyboard", "priority", "restart", "report_at", "report_json"}));
     Vm result;
     result.name = TRY(read_name(fields, "\"linux\""));
     result.kernel = TRY(fields.required_text("kernel", "\"debian-cloud\""));
@@ -210,6 +210,8 @@ Checked<Vm> read_vm(Located<toml::table const*> const& entry) {
     result.restart = TRY(read_restart(fields));
     auto const report_at = TRY(fields.text("report_at"));
     if (report_at) result.report_at = report_at->value;
+    auto const json = TRY(fields.boolean("report_json"));
+    result.json = json && json->value;
     return result;
 }
 

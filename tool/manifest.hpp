@@ -71,6 +71,7 @@ struct Vm {
     u64 shadow_memory{};                         // bytes for shadow page tables, engines shadow and trap; of monitor_memory
     std::optional<Located<bool>> patch;          // engine trap only
     std::string report_at; // empty: no report
+    bool json{};           // reports are JSON
     Located<Console> console;
     u32 priority{};
     protocol::Restart restart{};

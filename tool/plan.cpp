@@ -15,6 +15,24 @@ namespace fs = std::filesystem;
 using namespace manifest;
 using protocol::GrantKind;
 
+namespace {
+
+fs::path beside(Place const& place, fs::path const& written) {
+    return (fs::path(place.file).parent_path() / written).lexically_normal();
+}
+
+} // namespace
+
+fs::path guest_file(Located<std::string> const& written, Tree const& tree) {
+    constexpr std::pair<std::string_view, std::string_view> made[] = {
+        {"debian-cloud", "vmlinuz"}, {"debian-686", "vmlinuz-686"},      {"debian-686-pae", "vmlinuz-686-pae"},
+        {"busybox", "initramfs"},    {"busybox-i386", "initramfs-i386"},
+    };
+    for (auto const& [name, file] : made)
+        if (written.value == name) return tree.guest / file;
+    return beside(written.place, written.value);
+}
+
 // Turns a manifest into a plan, one check after the other; the first that fails is the user's answer.
 class Planner {
 public:
@@ -85,9 +103,6 @@ private:
         if (fs::is_regular_file(path, error)) return path;
         return fail(Problem(written.place, {fmt::format("the project has no program \"{}\"", text),
                                             "write a path that begins with ./ for a program of your own"}));
-    }
-    fs::path beside(Place const& place, fs::path const& written) const {
-        return (fs::path(place.file).parent_path() / written).lexically_normal();
     }
 
     // Reads a file once, however many use it.
@@ -198,6 +213,7 @@ private:
             result.arguments.insert(result.arguments.end(), more);
         };
         if (!vm.report_at.empty()) add_arguments({"--report-at", vm.report_at});
+        if (vm.json) add_arguments({"--json"});
         if (vm.engine.value != Engine::nested) add_arguments({"--engine", std::string(engine_name(vm.engine.value))});
         if (has_shadow(vm.engine.value)) add_arguments({"--shadow-memory", std::to_string(vm.shadow_memory)});
         if (vm.shadow) add_arguments({"--shadow", vm.shadow->value == ShadowPolicy::fill ? "fill" : "sync"});
@@ -209,19 +225,8 @@ private:
         return finish(std::move(result), vm.name.place, vm.command_line.place);
     }
 
-    // A path, or the name of a file that the set-up made.
-    fs::path guest_file(Located<std::string> const& written) const {
-        constexpr std::pair<std::string_view, std::string_view> made[] = {
-            {"debian-cloud", "vmlinuz"},         {"debian-686", "vmlinuz-686"}, {"debian-686-pae", "vmlinuz-686-pae"},
-            {"busybox", "initramfs"},            {"busybox-i386", "initramfs-i386"},
-        };
-        for (auto const& [name, file] : made)
-            if (written.value == name) return tree_.guest / file;
-        return beside(written.place, written.value);
-    }
-
     Checked<u32> add_kernel(Vm const& vm) {
-        auto const path = guest_file(vm.kernel);
+        auto const path = guest_file(vm.kernel, tree_);
         u32 const index = TRY(add_file(vm.kernel.value, path, vm.kernel.place));
         auto const kernel = check_bzimage(plan_.files_[index].bytes);
         if (!kernel) return fail(Problem(vm.kernel.place, {path.string() + " " + kernel.error().what, kernel.error().cure}));
@@ -237,7 +242,7 @@ private:
 
     Checked<u32> add_initramfs(Vm const& vm) {
         auto const& written = *vm.initramfs;
-        auto const path = guest_file(written);
+        auto const path = guest_file(written, tree_);
         u32 const index = TRY(add_file(written.value, path, written.place));
         u64 const size = plan_.files_[index].bytes.size();
         u64 const needed = mebibytes_up(kernel_end_ + size);

@@ -31,6 +31,9 @@ struct PlannedComponent {
     std::vector<PlannedGrant> grants;
 };
 
+// The file that a VM's `kernel` or `initramfs` names: one that the set-up made, or a path beside the manifest.
+std::filesystem::path guest_file(Located<std::string> const& written, Tree const& tree);
+
 // Proof that a manifest can run: the writer of boot archives takes nothing else.
 class ValidManifest {
 public:

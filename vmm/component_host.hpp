@@ -23,6 +23,7 @@ public:
     void flush() override;
     void say(std::string_view line) override;
     bool asked_to_stop() override { return stop_; }
+    bool asked_to_report() override { return page_.report_wanted.exchange(0) != 0; }
 
 private:
     void ring() { bell_.signal(); }

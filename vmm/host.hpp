@@ -25,6 +25,8 @@ public:
     virtual void say(std::string_view line) = 0;
     // Somebody wants the guest to end.
     virtual bool asked_to_stop() = 0;
+    // Somebody wants to know what the guest took so far; true once for each wish.
+    virtual bool asked_to_report() = 0;
 };
 
 } // namespace vmm

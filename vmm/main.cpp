@@ -44,7 +44,7 @@ std::expected<int, Failure> run(vmm::Options const& options, vmm::ComponentHost&
                             engine.error().text().c_str()});
 
     auto const& info = user::component::info();
-    vmm::Monitor monitor({options.name, options.command_line, options.report_at, *kernel,
+    vmm::Monitor monitor({options.name, options.command_line, options.report_at, options.json, *kernel,
                           initramfs_file ? file(*initramfs_file) : std::span<u8 const>{}},
                          vmm::GuestMemory(*ram), *engine, host,
                          {info.tsc_khz, info.wall_clock_base, info.wall_clock_tsc},

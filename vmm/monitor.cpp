@@ -55,7 +55,7 @@ int Monitor::run() {
             return 1;
         }
         auto const ended = run_until_power_changes();
-        report_exits();
+        report();
         if (!ended) {
             host_.say(guest_.name + ": stopped: " + ended.error().reason);
             return 1;
@@ -87,7 +87,8 @@ Monitor::Handled Monitor::run_until_power_changes() {
         counts_.add(exit);
         TRY(handle(exit));
         update();
-        if (output_.take_seen()) report_exits();
+        if (output_.take_seen() || host_.asked_to_report()) report();
+        if (auto const mark = machine_.take_mark()) report(mark);
         if (host_.asked_to_stop()) return fail(Stop{"by request"});
     }
     return {};
@@ -294,13 +295,12 @@ Monitor::Stop Monitor::stop(std::string reason) {
     return {reason + " (" + engine_.describe() + ")"};
 }
 
-void Monitor::report_exits() {
-    u64 const milliseconds = (host_.now() - started_) / tsc_khz_;
-    char time[32];
-    std::snprintf(time, sizeof time,
-                  "%llu.%03llu s: ", static_cast<unsigned long long>(milliseconds / 1000),
-                  static_cast<unsigned long long>(milliseconds % 1000));
-    host_.say(guest_.name + ": " + time + counts_.text());
+void Monitor::report(std::optional<u32> mark) {
+    Report const report{.milliseconds = (host_.now() - started_) / tsc_khz_,
+                        .mark = mark,
+                        .exits = counts_,
+                        .engine = engine_.counters()};
+    host_.say(guest_.name + ": " + (guest_.json ? report.json() : report.text()));
 }
 
 } // namespace vmm

@@ -11,10 +11,10 @@
 #include <string>
 
 #include "vmm/engine/engine.hpp"
-#include "vmm/exit_counts.hpp"
 #include "vmm/host.hpp"
 #include "vmm/output_watch.hpp"
 #include "vmm/pc/machine.hpp"
+#include "vmm/report.hpp"
 #include "x86/emulate/memory_instruction.hpp"
 
 namespace vmm {
@@ -22,7 +22,8 @@ namespace vmm {
 struct Guest {
     std::string name; // in front of every line about it
     std::string command_line;
-    std::string report_at; // print the exits when the guest's output contains this; may be empty
+    std::string report_at; // report when the guest's output contains this; may be empty
+    bool json;             // reports are JSON
     BzImage kernel;
     std::span<u8 const> initramfs; // may be empty
 };
@@ -35,7 +36,6 @@ public:
     // Boots the guest and runs it until it is over; exit status of the component. A guest that
     // reboots starts again.
     int run();
-    ExitCounts const& exits() const { return counts_; }
 
 private:
     // Why the guest can't go on, as the line that says so.
@@ -60,7 +60,7 @@ private:
     x86::Mode mode();
     Stop stop(std::string reason);
     void set_register(unsigned number, u64 value);
-    void report_exits();
+    void report(std::optional<u32> mark = {});
 
     Guest guest_;
     Engine& engine_;

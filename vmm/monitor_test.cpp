@@ -39,12 +39,13 @@ struct FakeHost : Host {
     void flush() override {}
     void say(std::string_view line) override { said += std::string(line) + "\n"; }
     bool asked_to_stop() override { return stop; }
+    bool asked_to_report() override { return std::exchange(wants_report, false); }
 
     std::string output, said, typed;
     std::optional<u64> alarm;
     u64 clock = 1000, seen_events = 0;
     int waits = 0;
-    bool stop = false;
+    bool stop = false, wants_report = false;
 };
 
 // Each step sets the processor's state and says why the guest stopped. Without a step left the
@@ -128,7 +129,7 @@ CpuidResult named_cpuid(u32 leaf, u32) { return {leaf == 0 ? 7u : 0u, 0x11, 0x22
 
 struct World {
     int run(std::string report_at = "") {
-        Monitor monitor({"guest", "quiet", std::move(report_at), *BzImage::check(kernel), {}},
+        Monitor monitor({"guest", "quiet", std::move(report_at), false, *BzImage::check(kernel), {}},
                         GuestMemory(ram), engine, host,
                         {.tsc_khz = 1000, .wall_clock_base = 0, .wall_clock_tsc = 0}, named_cpuid);
         return monitor.run();
@@ -161,6 +162,22 @@ TEST(Monitor, PowersOffWithStatusZeroAndReportsItsExits) {
     World world;
     EXPECT_EQ(world.run(), 0);
     EXPECT_EQ(world.host.said, "guest: 0.000 s: 1 exits: ports 1\nguest: powered off\n");
+}
+
+TEST(Monitor, ReportsWhenTheGuestWritesAMarkAndWhenSomebodyAsks) {
+    World world;
+    world.step([&](FakeEngine& e) {
+        e.regs.value[rax] = 77;
+        return Exit(exits::Port{.port = mark_port, .size = 4, .in = false, .string = false});
+    });
+    world.step([&](FakeEngine&) {
+        world.host.wants_report = true;
+        return Exit(exits::Notified{0});
+    });
+    EXPECT_EQ(world.run(), 0);
+    EXPECT_EQ(world.host.said, "guest: 0.000 s: mark 77: 1 exits: ports 1\n"
+                               "guest: 0.000 s: 2 exits: events 1, ports 1\n"
+                               "guest: 0.000 s: 3 exits: events 1, ports 2\nguest: powered off\n");
 }
 
 TEST(Monitor, RebootStartsTheGuestAgainWithFreshMemory) {

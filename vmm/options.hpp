@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The monitor's arguments: NAME COMMAND_LINE [--report-at TEXT] [--engine nested|shadow|trap]
+// The monitor's arguments: NAME COMMAND_LINE [--report-at TEXT] [--json] [--engine nested|shadow|trap]
 // [--shadow fill|sync] [--shadow-memory BYTES] [--no-patch]. Everything else it needs are grants:
 // `console`, `timer`, `guest`, and the files `kernel` and (optionally) `initramfs`.
 #pragma once
@@ -20,6 +20,7 @@ struct Options {
     std::string name;
     std::string command_line;
     std::string report_at; // print the exits so far when the guest's output contains this
+    bool json{};           // reports are JSON
     EngineKind engine{};
     ShadowPolicy shadow = ShadowPolicy::sync;
     u64 shadow_memory{}; // bytes for shadow page tables; engines shadow and trap
@@ -32,6 +33,10 @@ inline std::expected<Options, std::string> parse_options(std::span<char const* c
     Options options{.name = arguments[0], .command_line = arguments[1], .report_at = {}};
     for (std::size_t i = 2; i < arguments.size(); ++i) {
         std::string const name = arguments[i];
+        if (name == "--json") {
+            options.json = true;
+            continue;
+        }
         if (name == "--no-patch") {
             options.patch = false;
             continue;

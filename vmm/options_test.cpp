@@ -22,6 +22,8 @@ TEST(Options, NameAndCommandLineAreEnough) {
 
 TEST(Options, ATextToReportAtMayFollow) {
     EXPECT_EQ(parse({"linux", "", "--report-at", "ready"})->report_at, "ready");
+    EXPECT_FALSE(parse({"linux", "", "--report-at", "ready"})->json);
+    EXPECT_TRUE(parse({"linux", "", "--json"})->json);
 }
 
 TEST(Options, EnginesHaveOptionsOfTheirOwn) {

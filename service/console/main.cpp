@@ -78,6 +78,7 @@ private:
                            lines_.select_keyboard(select.number);
                            lines_.list_clients();
                        },
+                       [&](key::Report) { lines_.ask_for_report(); },
                    },
                    keyboard_.on_byte(c));
     }

@@ -166,6 +166,12 @@ void Multiplexer::select_keyboard(unsigned number) {
         if (!clients_[client].anonymous && --number == 0) return give_keyboard(client);
 }
 
+void Multiplexer::ask_for_report() {
+    if (keyboard_ == no_client) return;
+    clients_[keyboard_].page->report_wanted.store(1);
+    bells_ |= u32{1} << keyboard_;
+}
+
 void Multiplexer::input(char c) {
     if (keyboard_ == no_client) return;
     Client& client = clients_[keyboard_];

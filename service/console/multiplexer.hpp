@@ -46,6 +46,8 @@ public:
     void next_keyboard();
     // The n-th client that can have it, counted from 1 as list_clients() does.
     void select_keyboard(unsigned number);
+    // Asks the client with the keyboard for figures about itself.
+    void ask_for_report();
     // A byte for the client with the keyboard.
     void input(char c);
     // The port lost input before it came here.

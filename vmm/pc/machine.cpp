@@ -51,6 +51,7 @@ void Machine::reset(bool x2apic) {
     end_of_interrupt_flag_ = 0;
     flag_set_ = false;
     x2apic_ = x2apic;
+    mark_.reset();
     power_ = Power::on;
 }
 
@@ -76,6 +77,7 @@ u32 Machine::read_port(u16 port, u8 size) {
 }
 
 void Machine::write_port(u16 port, u8 size, u32 value) {
+    if (port == mark_port && size == 4) mark_ = value;
     for (unsigned i = 0; i < size; ++i)
         write_byte(static_cast<u16>(port + i), static_cast<u8>(value >> 8 * i));
 }

@@ -6,6 +6,8 @@
 //                     timer ──────┘
 #pragma once
 
+#include <utility>
+
 #include "vmm/pc/clock.hpp"
 #include "vmm/pc/cpuid.hpp"
 #include "vmm/pc/io_apic.hpp"
@@ -25,6 +27,8 @@ public:
     // firmware for 64-bit systems leaves it.
     void reset(bool x2apic);
     Power power() const { return power_; }
+    // The number last written to mark_port, once.
+    std::optional<u32> take_mark() { return std::exchange(mark_, std::nullopt); }
     GuestMemory const& memory() const { return memory_; }
     Uart& uart() { return uart_; }
 
@@ -70,6 +74,7 @@ private:
     u64 end_of_interrupt_flag_{}; // MSR_KVM_PV_EOI_EN
     bool x2apic_{};
     bool flag_set_{}; // the guest may end its interrupt by clearing the flag in its memory
+    std::optional<u32> mark_;
     Power power_{Power::on};
 };
 
