@@ -19,6 +19,13 @@ namespace abi {
 // - Reason and qualification all ones: no entry took place, the state is one that the processor
 //   refuses, or the thread has no EPT root with an ASID.
 // - A thread that is suspended or loses its Vcpu returns from VMEnter with rsi = 0 and rdi = 0.
+// - Without nested paging (secondary control "enable EPT" clear) the EPT root and the shared root translate the guest's linear
+//   addresses straight to frames: abi/shadow_root.hpp. MOV to and from CR3, MOV to CR0 and CR4, INVLPG and task switches exit
+//   then, asked for or not. guest_cr0 must have PE and PG and guest_cr4 PAE, else no entry takes place: what the guest believes is
+//   the monitor's business (read shadows). guest_cr3 and the word cr3 are what the monitor wrote last; the processor uses neither.
+// - MSR 0x48b (VCPUReadMSR; SDM appendix A.3.3) says which secondary controls may be set: without bit 33 the processor has no nested
+//   paging, and an entry with it fails. It is set in a new Vcpu.
+// - VMCS field 0x68fe, ours, is the guest's CR2, for page faults that the monitor injects.
 // - Without SVM the type Vcpu does not exist: Retype says InvalidArgument(0). The EPT tables are there on any processor.
 namespace vm_message {
 inline constexpr unsigned rip = 0;

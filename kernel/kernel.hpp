@@ -12,6 +12,7 @@
 #include "kernel/event.hpp"
 #include "kernel/fast_path.hpp"
 #include "kernel/memory/asid.hpp"
+#include "kernel/memory/composed_root.hpp"
 #include "kernel/memory/guest_tag.hpp"
 #include "kernel/thread/domain.hpp"
 #include "kernel/thread/scheduler.hpp"
@@ -99,6 +100,7 @@ public:
     IoPortTable io_ports;
     VcpuTable vcpus;
     GuestTags guest_tags;
+    ComposedRoot composed_root;
 
 private:
     void on_syscall();

@@ -201,6 +201,7 @@ void retire_pool(Kernel& kernel, AsidPoolCap const& cap) {
             machine::invalidate(Asid{static_cast<u16>(cap.index * abi::asids_per_pool + i)});
     kernel.asids.set_pool(cap.index, nullptr);
     kernel.guest_tags.retire_all(); // it may have held nested roots
+    kernel.guest_tags.tables_changed();
     kernel.reload_address_space();
 }
 

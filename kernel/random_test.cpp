@@ -24,8 +24,8 @@ public:
         EXPECT_EQ(world_.try_move(master, untyped), success);
         for (CPtr const kept : threads) EXPECT_EQ(world_.try_move(kept, world_.thread().cptr()), success);
         world_.repeating = false;
-        world_.machine.guests = {.present = true, .asids = 4, .cr4_bits = 0x7ff, .efer_bits = 0xd01, .physical_mask = 0xffffffffff,
-                                 .msr_permissions = {0x3000}};
+        world_.machine.guests = {.present = true, .nested_paging = true, .asids = 4, .cr4_bits = 0x7ff, .efer_bits = 0xd01, .physical_mask = 0xffffffffff,
+                                 .msr_permissions = {0x3000}, .composed_root = {0x8000}};
     }
 
     void step() {

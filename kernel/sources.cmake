@@ -23,6 +23,7 @@ set(KERNEL_CORE_SOURCES
     kernel/ipc/transfer.cpp
     kernel/memory/address_space.cpp
     kernel/memory/asid.cpp
+    kernel/memory/composed_root.cpp
     kernel/memory/nested.cpp
     kernel/device/io_port.cpp
     kernel/device/irq.cpp

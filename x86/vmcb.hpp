@@ -40,6 +40,7 @@ using Invlpg = Bits<25>;
 using Invlpga = Bits<26>;
 using Io = Bits<27>;
 using Msr = Bits<28>;
+using TaskSwitch = Bits<29>;
 using FerrFreeze = Bits<30>;
 using Shutdown = Bits<31>;
 } // namespace intercept1
@@ -94,6 +95,12 @@ using FinalAddress =
     Bits<32>; // the fault is in the translation of the access itself, not of a guest page table
 } // namespace nested_fault
 
+namespace task_switch_info {   // APM 15.14.1
+using Selector = Bits<15, 0>; // EXITINFO1
+using Iret = Bits<36>;        // EXITINFO2, of where it comes from; neither: CALL, or the IDT
+using Jump = Bits<38>;
+} // namespace task_switch_info
+
 namespace move_info { // EXITINFO1 of a control or debug register exit with decode assists,
                       // APM 15.8.1
 using Register = Bits<3, 0>;
@@ -134,6 +141,7 @@ inline constexpr u64 invlpg = 0x79;
 inline constexpr u64 invlpga = 0x7a;
 inline constexpr u64 io = 0x7b;
 inline constexpr u64 msr = 0x7c;
+inline constexpr u64 task_switch = 0x7d;
 inline constexpr u64 ferr_freeze = 0x7e;
 inline constexpr u64 shutdown = 0x7f;
 inline constexpr u64 vmrun = 0x80;

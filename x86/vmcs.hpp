@@ -161,6 +161,7 @@ enum class ExitReason : u32 {
     external_interrupt = 1,
     triple_fault = 2,
     interrupt_window = 7,
+    task_switch = 9,
     cpuid = 10,
     hlt = 12,
     invd = 13,
@@ -205,6 +206,12 @@ using FromDebugRegister = Bits<4>;
 using Register = Bits<11, 8>;
 } // namespace debug_register_qualification
 
+namespace task_switch_qualification { // SDM table 28-2
+using Selector = Bits<15, 0>;         // of the new task's TSS
+using Source = Bits<31, 30>;
+inline constexpr u64 call = 0, iret = 1, jump = 2, gate = 3; // gate: in the IDT
+} // namespace task_switch_qualification
+
 namespace ept_qualification { // SDM table 28-7
 using Read = Bits<0>;
 using Write = Bits<1>;
@@ -225,6 +232,7 @@ using DescriptorTableIdentity =
 
 // MSR numbers that VCPUReadMSR and VCPUWriteMSR know.
 inline constexpr u32 msr_vmx_misc = 0x485;
+inline constexpr u32 msr_vmx_secondary = 0x48b; // SDM appendix A.3.3: low half: bits always 1; high half: bits that may be 1
 inline constexpr u32 msr_star = 0xc0000081;
 inline constexpr u32 msr_lstar = 0xc0000082;
 inline constexpr u32 msr_cstar = 0xc0000083;

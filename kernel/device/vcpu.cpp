@@ -30,7 +30,7 @@ void Vcpu::reset() {
     vmcb_.cpl = 0;
     vmcb_.efer = svm::EferSvme::mask;
     vmcb_.cr0 = cr0::ExtensionType::mask;
-    vmcb_.cr2 = vmcb_.cr3 = vmcb_.cr4 = 0;
+    vmcb_.cr2 = vmcb_.cr3 = vmcb_.cr4 = cr3_ = 0;
     vmcb_.dr6 = vmcs_field::dr6_forced;
     vmcb_.dr7 = vmcs_field::dr7_forced;
     vmcb_.rflags = 2;
@@ -40,7 +40,7 @@ void Vcpu::reset() {
     vmcb_.sysenter_cs = vmcb_.sysenter_esp = vmcb_.sysenter_eip = 0;
     vmcb_.pat = vmcs_field::reset_pat;
     vmcb_.interrupt_shadow = 0;
-    controls_ = {.primary = vmcs_field::primary_forced, .secondary = vmcs_field::secondary_forced};
+    controls_ = {.primary = vmcs_field::primary_forced, .secondary = vmcs_field::secondary_forced | vmx::secondary::NestedPaging::mask};
     exit_ = {};
     exit_rip_ = vmcb_.rip;
 }
@@ -55,6 +55,11 @@ void Vcpu::bind(Tcb& thread) {
 void Vcpu::unbind() {
     if (thread_) thread_->vcpu = nullptr;
     thread_ = nullptr;
+}
+
+GuestPaging Vcpu::paging() const {
+    if (vmx::secondary::NestedPaging::get(controls_.secondary)) return GuestPaging::nested;
+    return efer::LongModeActive::get(vmcb_.efer) ? GuestPaging::four_level : GuestPaging::pae;
 }
 
 void Vcpu::enable_ports(u16 first, u16 last) {
@@ -87,7 +92,7 @@ void Vcpu::message(std::span<u64, abi::vm_message::words> words) const {
     words[at::guest_physical] = exit_.guest_physical;
     words[at::rflags] = vmcb_.rflags;
     words[at::interruptibility] = svm::InterruptShadow::get(vmcb_.interrupt_shadow);
-    words[at::cr3] = vmcb_.cr3;
+    words[at::cr3] = cr3_;
     abi::VcpuRegisters const& r = frame_.registers;
     u64 const values[] = {r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rbp, r.r8,
                           r.r9,  r.r10, r.r11, r.r12, r.r13, r.r14, r.r15};

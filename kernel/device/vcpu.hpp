@@ -15,6 +15,7 @@
 
 #include "abi/profile.hpp"
 #include "kernel/machine/guest.hpp"
+#include "kernel/memory/composed_root.hpp"
 #include "kernel/memory/guest_tag.hpp"
 #include "x86/vmcb.hpp"
 #include "x86/vmcs.hpp"
@@ -74,9 +75,11 @@ public:
 
     // Puts the three words of VMEnter into force.
     void begin(u64 rip, u64 primary_controls, u64 entry_interruption);
+    // What the roots of the next entry are to translate; of GuestRoots for prepare().
+    GuestPaging paging() const;
     // Fills the VMCB's control area. False: the processor would refuse this state; exit() then says
     // so.
-    [[nodiscard]] bool prepare(PhysAddr nested_root, GuestTags& tags);
+    [[nodiscard]] bool prepare(GuestRoots const& roots, GuestTags& tags, ComposedRoot& composed);
     // After the processor left the guest: what happened, in VMX terms.
     [[nodiscard]] AfterExit record_exit(GuestTags& tags);
     void fail_entry() { exit_ = VmExit::failed_entry(); }
@@ -101,7 +104,9 @@ private:
     void reset();
     bool can_enter() const;
     bool can_inject() const;
+    bool can_translate() const;
     void prepare_intercepts();
+    void prepare_translation(GuestRoots const& roots, GuestTags& tags, ComposedRoot& composed);
     void take_back_interrupted_event();
     AfterExit record_exception(u64 vector);
     AfterExit raise_invalid_opcode();
@@ -112,10 +117,12 @@ private:
     GuestSupport const* support_;
     VmControls controls_{};
     VmExit exit_{};
+    u64 cr3_{};      // the guest's as the monitor knows it; without nested paging the VMCB's is the kernel's
     u64 exit_rip_{}; // where the last exit left the guest
     u64 injected_{}; // the event that the last entry was told to inject, SVM's word
     Tcb* thread_{};
     GuestTag tag_{};
+    GuestRoots roots_{}; // that translations under the tag are of
     GuestFrame frame_{};
 };
 static_assert(std::is_standard_layout_v<Vcpu>); // offsets are asked for

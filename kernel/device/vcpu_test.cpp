@@ -6,24 +6,34 @@
 #include <random>
 
 #include "kernel/device/vmcs_field.hpp"
+#include "kernel/machine/host/host_machine.hpp"
 
 namespace {
 
 using vmx::Field;
 
 constexpr GuestSupport processor{.present = true,
+                                 .nested_paging = true,
                                  .asids = 16,
                                  .cr4_bits = 0x3507ff,
                                  .efer_bits = 0xd01,
                                  .physical_mask = (u64{1} << 40) - 1,
                                  .xcr0_bits = 7,
-                                 .msr_permissions = {0x5000}};
+                                 .msr_permissions = {0x5000},
+                                 .composed_root = {0x200000}};
 constexpr PhysAddr self{0x80000};
 constexpr PhysAddr root{0x123000};
 
 struct VcpuTest : testing::Test {
+    HostMachine machine;
     std::unique_ptr<Vcpu> vcpu = std::make_unique<Vcpu>(self, processor);
     GuestTags tags;
+    ComposedRoot composed;
+
+    static PageTable& table(PhysAddr at) { return *reinterpret_cast<PageTable*>(machine::window(at)); }
+    bool prepare(PhysAddr own = root) {
+        return vcpu->prepare({.paging = vcpu->paging(), .own = &table(own)}, tags, composed);
+    }
 
     u64 read(Field field) const { return vcpu->read(static_cast<u64>(field)).value(); }
     u64 write(Field field, u64 value) {
@@ -31,7 +41,7 @@ struct VcpuTest : testing::Test {
     }
     bool enter(u64 rip = 0x1000, u64 controls = 0, u64 event = 0) {
         vcpu->begin(rip, controls, event);
-        return vcpu->prepare(root, tags);
+        return prepare();
     }
     // As the processor would after running: rip as it was, with this exit.
     AfterExit leave(u64 code, u64 info1 = 0, u64 info2 = 0) {
@@ -399,10 +409,10 @@ TEST_F(VcpuTest, ExceptionsThatTheMonitorAskedFor) {
 TEST_F(VcpuTest, ExceptionsInterceptedForTheHostGoToTheGuest) {
     ASSERT_TRUE(enter());
     EXPECT_EQ(leave(0x40 + 17, 0), AfterExit::resume);
-    ASSERT_TRUE(vcpu->prepare(root, tags));
+    ASSERT_TRUE(prepare());
     EXPECT_EQ(vcpu->vmcb().event_injection, 0x80000b11u);
     EXPECT_EQ(leave(0x40 + 1), AfterExit::resume);
-    ASSERT_TRUE(vcpu->prepare(root, tags));
+    ASSERT_TRUE(prepare());
     EXPECT_EQ(vcpu->vmcb().event_injection, 0x80000301u);
 }
 
@@ -410,10 +420,10 @@ TEST_F(VcpuTest, SvmInstructionsRaiseInvalidOpcode) {
     for (u64 code : {0x80, 0x82, 0x83, 0x84, 0x85, 0x86, 0x7a, 0x8e, 0x87}) {
         ASSERT_TRUE(enter());
         EXPECT_EQ(leave(code), AfterExit::resume) << std::hex << code;
-        ASSERT_TRUE(vcpu->prepare(root, tags));
+        ASSERT_TRUE(prepare());
         EXPECT_EQ(vcpu->vmcb().event_injection, 0x80000306u);
     }
-    write(Field::secondary_controls, 8);
+    write(Field::secondary_controls, 0xa);
     ASSERT_TRUE(enter());
     EXPECT_EQ(vcpu->vmcb().intercepts[1] & 0x80, 0u) << "RDTSCP enabled";
 }
@@ -459,7 +469,7 @@ TEST_F(VcpuTest, AnExceptionBeingDeliveredWhenTheHostWasInterruptedIsDeliveredLa
     ASSERT_TRUE(enter());
     vcpu->vmcb().exit_interrupt_info = u64{0x1c} << 32 | 0x80000b0e;
     EXPECT_EQ(leave(svm::exit_code::interrupt), AfterExit::host_interrupt);
-    ASSERT_TRUE(vcpu->prepare(root, tags));
+    ASSERT_TRUE(prepare());
     EXPECT_EQ(vcpu->vmcb().event_injection, u64{0x1c} << 32 | 0x80000b0e);
 }
 
@@ -467,7 +477,7 @@ TEST_F(VcpuTest, SoftwareInterruptsAreExecutedAgain) {
     ASSERT_TRUE(enter());
     vcpu->vmcb().exit_interrupt_info = 0x80000480;
     leave(svm::exit_code::interrupt);
-    ASSERT_TRUE(vcpu->prepare(root, tags));
+    ASSERT_TRUE(prepare());
     EXPECT_EQ(vcpu->vmcb().event_injection, 0u);
     vcpu->vmcb().exit_interrupt_info = 0x80000303; // INT3 by the guest
     leave(svm::exit_code::interrupt);
@@ -483,7 +493,7 @@ TEST_F(VcpuTest, ADeliveredEventIsNotInjectedAgain) {
     ASSERT_TRUE(enter(0x1000, 0, 0x80000031));
     vcpu->vmcb().exit_interrupt_info = 0;
     leave(svm::exit_code::interrupt);
-    ASSERT_TRUE(vcpu->prepare(root, tags));
+    ASSERT_TRUE(prepare());
     EXPECT_EQ(vcpu->vmcb().event_injection, 0u);
 }
 
@@ -501,11 +511,11 @@ TEST_F(VcpuTest, ARefusedVmrunIsAFailedEntryAndShowsNothingOfTheHost) {
 }
 
 TEST_F(VcpuTest, AnotherNestedRootTakesAnotherTag) {
-    ASSERT_TRUE(vcpu->prepare(root, tags));
+    ASSERT_TRUE(prepare());
     u32 const asid = vcpu->vmcb().asid;
-    ASSERT_TRUE(vcpu->prepare(root, tags));
+    ASSERT_TRUE(prepare());
     EXPECT_EQ(vcpu->vmcb().asid, asid);
-    ASSERT_TRUE(vcpu->prepare(root + 4096, tags));
+    ASSERT_TRUE(prepare(root + 4096));
     EXPECT_NE(vcpu->vmcb().asid, asid);
 }
 

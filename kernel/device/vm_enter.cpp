@@ -50,12 +50,12 @@ void Kernel::on_guest_stop() {
 
 void Kernel::prepare_guest(Tcb& thread) {
     Vcpu& vcpu = *thread.vcpu;
-    auto const root = thread.cap(Tcb::ept_root).as<EptPml4Cap>();
-    if (!root || asids.root(root->asid) != root->table) {
+    auto const roots = roots_of_guest(asids, thread, vcpu.paging());
+    if (!roots) {
         vcpu.fail_entry();
         return end_vm_enter_for_exit(thread);
     }
-    if (!vcpu.prepare(machine::physical(root->table), guest_tags)) end_vm_enter_for_exit(thread);
+    if (!vcpu.prepare(*roots, guest_tags, composed_root)) end_vm_enter_for_exit(thread);
 }
 
 void Kernel::unbind_vcpu(Vcpu& vcpu) {

@@ -73,7 +73,15 @@ bool Vcpu::can_enter() const {
     if ((vmcb_.rflags & rflags_virtual_8086) && (long_active || !protected_mode)) return false;
     for (u64 pat = vmcb_.pat, i = 0; i < 8; ++i, pat >>= 8)
         if ((pat & 0xff) > 7 || (pat & 0xff) == 2 || (pat & 0xff) == 3) return false;
+    if (!can_translate()) return false;
     return !vmx::interruption::Valid::get(controls_.entry_interruption) || can_inject();
+}
+
+// Without nested paging the guest never leaves the mode that the composed root is for: in any other its linear addresses would be
+// the machine's physical ones, or the root's words would be entries of another format.
+bool Vcpu::can_translate() const {
+    if (paging() == GuestPaging::nested) return support_->nested_paging;
+    return cr0::Paging::get(vmcb_.cr0) && cr4::PhysicalAddressExtension::get(vmcb_.cr4);
 }
 
 void Vcpu::prepare_intercepts() {
@@ -93,6 +101,11 @@ void Vcpu::prepare_intercepts() {
     vmcb_.intercepts[1] = static_cast<u32>(words2);
 
     u32 registers = 0;
+    if (paging() != GuestPaging::nested) {
+        // Whatever changes how the guest's addresses are translated; a task switch loads CR3.
+        vmcb_.intercepts[0] |= static_cast<u32>(svm::intercept1::Invlpg::mask | svm::intercept1::TaskSwitch::mask);
+        registers = write_intercept(0) | write_intercept(3) | write_intercept(4) | read_intercept(3);
+    }
     if (controls_.cr0_mask) registers |= write_intercept(0);
     if (controls_.cr4_mask) registers |= write_intercept(4);
     if (controls_.cr0_mask & (vmcb_.cr0 ^ controls_.cr0_read_shadow))
@@ -108,7 +121,19 @@ void Vcpu::prepare_intercepts() {
     vmcb_.intercept_exceptions = static_cast<u32>(controls_.exception_bitmap) | always_exceptions;
 }
 
-bool Vcpu::prepare(PhysAddr nested_root, GuestTags& tags) {
+void Vcpu::prepare_translation(GuestRoots const& roots, GuestTags& tags, ComposedRoot& composed) {
+    bool const nested = roots.paging == GuestPaging::nested;
+    vmcb_.nested_enable = nested;
+    vmcb_.nested_cr3 = nested ? machine::physical(roots.own).value : 0;
+    vmcb_.cr3 = nested ? cr3_ : composed.compose(roots, support_->composed_root, tags.tables()).value;
+    if (roots_ != roots) tag_ = {}; // what the TLB holds under the old tag is another root's
+    roots_ = roots;
+    bool const flush = tags.renew(tag_, support_->asids);
+    vmcb_.asid = tag_.asid;
+    vmcb_.tlb_control = static_cast<u32>(flush ? svm::tlb_flush_all : svm::tlb_keep);
+}
+
+bool Vcpu::prepare(GuestRoots const& roots, GuestTags& tags, ComposedRoot& composed) {
     if (!can_enter()) {
         fail_entry();
         return false;
@@ -121,13 +146,7 @@ bool Vcpu::prepare(PhysAddr nested_root, GuestTags& tags) {
         svm::interrupt_control::Request::make(window);
     vmcb_.tsc_offset =
         vmx::primary::TscOffsetting::get(controls_.primary) ? controls_.tsc_offset : 0;
-    if (vmcb_.nested_cr3 != nested_root.value)
-        tag_ = {}; // what the TLB holds under the old tag is another root's
-    bool const flush = tags.renew(tag_, support_->asids);
-    vmcb_.asid = tag_.asid;
-    vmcb_.tlb_control = static_cast<u32>(flush ? svm::tlb_flush_all : svm::tlb_keep);
-    vmcb_.nested_enable = 1;
-    vmcb_.nested_cr3 = nested_root.value;
+    prepare_translation(roots, tags, composed);
     vmcb_.clean = 0;
     // CPL is the stack segment's DPL, as on VMX; real and virtual-8086 mode have their own.
     if (!cr0::ProtectedMode::get(vmcb_.cr0))

@@ -125,6 +125,17 @@ VmExit x87_error_exit() {
     return exit;
 }
 
+// A jump to a TSS or through a task gate, APM 15.14.1.
+VmExit task_switch_exit(Vmcb const& vmcb) {
+    using namespace vmx::task_switch_qualification;
+    bool const delivering = event::Valid::get(vmcb.exit_interrupt_info) != 0;
+    u64 const source = delivering                                      ? gate
+                       : task_switch_info::Iret::get(vmcb.exit_info2)  ? iret
+                       : task_switch_info::Jump::get(vmcb.exit_info2)  ? jump
+                                                                       : call;
+    return make(ExitReason::task_switch, Selector::make(task_switch_info::Selector::get(vmcb.exit_info1)) | Source::make(source));
+}
+
 VmExit plain_exit(u64 code) {
     for (PlainExit const& plain : plain_exits)
         if (plain.code == code) return make(plain.reason, 0, plain.length);
@@ -154,6 +165,7 @@ VmExit translate_reason(Vmcb const& vmcb, abi::VcpuRegisters const& registers,
     case exit_code::invlpg:
         return make(ExitReason::invlpg, support.decode_assists ? vmcb.exit_info1 : 0);
     case exit_code::nested_page_fault: return nested_fault_exit(vmcb);
+    case exit_code::task_switch: return task_switch_exit(vmcb);
     case exit_code::ferr_freeze: return x87_error_exit();
     }
     return plain_exit(code);
@@ -252,6 +264,7 @@ AfterExit Vcpu::record_exit(GuestTags& tags) {
         return AfterExit::tell_monitor;
     }
     if (vmcb_.tlb_control != tlb_keep) tags.flushed();
+    if (vmcb_.nested_enable) cr3_ = vmcb_.cr3;
     frame_.registers.rax = vmcb_.rax;
     exit_ = {};
     exit_rip_ = vmcb_.rip;

@@ -31,6 +31,7 @@ constexpr StateField state_fields[] = {
     {Field::guest_sysenter_esp, &svm::Vmcb::sysenter_esp, ~u64{0}, 0},
     {Field::guest_sysenter_eip, &svm::Vmcb::sysenter_eip, ~u64{0}, 0},
     {Field::guest_cr0, &svm::Vmcb::cr0, cr0_changeable, cr0::ExtensionType::mask},
+    {Field::guest_cr2, &svm::Vmcb::cr2, ~u64{0}, 0},
     {Field::guest_dr7, &svm::Vmcb::dr7, dr7_changeable, dr7_forced},
     {Field::guest_rsp, &svm::Vmcb::rsp, ~u64{0}, 0},
     {Field::guest_rip, &svm::Vmcb::rip, ~u64{0}, 0},
@@ -130,7 +131,7 @@ std::optional<u64> Vcpu::read(u64 field) const {
     if (auto const* row = find(constant_fields, field)) return row->value;
     if (auto const* row = find(exit_fields, field)) return exit_.*row->member;
     if (is(field, Field::instruction_error)) return 0;
-    if (is(field, Field::guest_cr3)) return vmcb_.cr3;
+    if (is(field, Field::guest_cr3)) return cr3_;
     if (is(field, Field::guest_cr4)) return vmcb_.cr4;
     if (is(field, Field::guest_efer)) return vmcb_.efer & ~svm::EferSvme::mask;
     if (is(field, Field::entry_controls))
@@ -150,7 +151,7 @@ std::optional<u64> Vcpu::write(u64 field, u64 value) {
     else if (find(constant_fields, field)) {
         // Accepted, and without effect: every bit is fixed.
     } else if (is(field, Field::guest_cr3))
-        vmcb_.cr3 = value & support_->physical_mask;
+        cr3_ = value & support_->physical_mask;
     else if (is(field, Field::guest_cr4))
         vmcb_.cr4 = value & support_->cr4_bits;
     else if (is(field, Field::guest_efer))
@@ -181,6 +182,11 @@ std::optional<u64> Vcpu::read_msr(u64 msr) const {
     case vmx::msr_fmask: return vmcb_.sfmask;
     case vmx::msr_vmx_misc:
         return u64{1} << 5; // entry controls follow EFER.LMA; no activity state but active
+    case vmx::msr_vmx_secondary: {
+        u64 const missing = support_->nested_paging ? 0 : vmx::secondary::NestedPaging::mask;
+        u64 const possible = (secondary_forced | secondary_changeable) & ~missing;
+        return possible << 32 | secondary_forced;
+    }
     }
     return {};
 }

@@ -22,10 +22,11 @@ inline constexpr u64 primary_changeable =
     vmx::primary::Cr3Load::mask | vmx::primary::Cr3Store::mask | vmx::primary::Cr8Load::mask |
     vmx::primary::Cr8Store::mask | vmx::primary::MovDr::mask | vmx::primary::Pause::mask;
 inline constexpr u64 secondary_forced =
-    vmx::secondary::NestedPaging::mask | vmx::secondary::Vpid::mask | vmx::secondary::Wbinvd::mask |
+    vmx::secondary::Vpid::mask | vmx::secondary::Wbinvd::mask |
     vmx::secondary::UnrestrictedGuest::mask | vmx::secondary::Invpcid::mask;
-inline constexpr u64 secondary_changeable =
-    vmx::secondary::DescriptorTables::mask | vmx::secondary::Rdtscp::mask;
+inline constexpr u64 secondary_changeable = vmx::secondary::NestedPaging::mask |
+                                            vmx::secondary::DescriptorTables::mask |
+                                            vmx::secondary::Rdtscp::mask;
 inline constexpr u64 pin_controls = 0x1f;      // external interrupts and NMIs exit
 inline constexpr u64 exit_controls = 0x3f6fff; // 64-bit host; EFER and PAT saved and loaded
 inline constexpr u64 entry_controls =

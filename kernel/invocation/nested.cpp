@@ -41,9 +41,10 @@ template <class Table> struct MapTable {
         table.mapped = true;
         return MapTable{call.slot, table, TRY(find_free_entry(root.table, table.address, shift))};
     }
-    Performed perform(Kernel&) const {
+    Performed perform(Kernel& kernel) const {
         *entry = nested::table_entry(table.table);
         slot.update(table);
+        kernel.guest_tags.tables_changed();
         return Reply{};
     }
 };

@@ -16,11 +16,13 @@ constexpr u64 rip_field = static_cast<u64>(vmx::Field::guest_rip);
 struct VcpuInvocation : testing::Test {
     VcpuInvocation() {
         world.machine.guests = {.present = true,
+                                .nested_paging = true,
                                 .asids = 8,
                                 .cr4_bits = 0x7ff,
                                 .efer_bits = 0xd01,
                                 .physical_mask = (u64{1} << 40) - 1,
-                                .msr_permissions = {0x5000}};
+                                .msr_permissions = {0x5000},
+                                .composed_root = {0x8000}};
         memory = world.untyped(20);
         vcpu = world.retype(memory, ObjectType::vcpu);
         root = world.retype(memory, ObjectType::ept_pml4);

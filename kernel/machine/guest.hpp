@@ -9,7 +9,8 @@
 // What the processor can do for guests; fixed at boot.
 struct GuestSupport {
     bool
-        present{}; // SVM with nested paging, switched on. If not, no Vcpu can be bound to a thread.
+        present{}; // SVM, switched on. If not, no Vcpu can be bound to a thread.
+    bool nested_paging{};     // the processor translates guest-physical addresses
     bool next_rip{};          // the VMCB tells where the next instruction starts
     bool decode_assists{};    // the VMCB tells the operands of control register, debug register and
                               // INVLPG exits
@@ -19,6 +20,7 @@ struct GuestSupport {
     u64 physical_mask{};      // bits of a physical address
     u64 xcr0_bits{};          // what a guest may switch on in XCR0; 0: the processor has no XSAVE
     PhysAddr msr_permissions; // the one MSR permission map, svm::msr_permission_bytes
+    PhysAddr composed_root;   // ComposedTables (kernel/memory/composed_root.hpp), below 4 GiB
     constexpr bool operator==(GuestSupport const&) const = default;
 };
 

@@ -32,9 +32,14 @@ public:
     void flushed() { flush_ = false; }
     // Second-stage mappings went away: no tag counts any more.
     void retire_all() { ++generation_; }
+    // A table was mapped or unmapped, or a root went away: copies of a root's entries are out of date.
+    void tables_changed() { ++tables_; }
+    // Another number whenever that happened. Never 0.
+    u64 tables() const { return tables_; }
 
 private:
     u64 generation_{1};
+    u64 tables_{1};
     u32 next_{1};
     bool flush_{};
 };

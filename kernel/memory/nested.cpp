@@ -75,12 +75,14 @@ void unmap_table(Kernel& kernel, Cap const& table) {
     if (!entry) return;
     *entry = 0;
     kernel.guest_tags.retire_all();
+    kernel.guest_tags.tables_changed();
 }
 
 void retire_root(Kernel& kernel, EptPml4Cap const& root) {
     if (!root.mapped || kernel.asids.root(root.asid) != root.table) return;
     kernel.asids.release(root.asid, root.table);
     kernel.guest_tags.retire_all();
+    kernel.guest_tags.tables_changed();
 }
 
 } // namespace nested

@@ -30,8 +30,8 @@ TestKernel::Options options() {
 
 IpcWorld::IpcWorld() : world_(options()), state_(world_) {
     world_.checking = false;
-    world_.machine.guests = {.present = true, .asids = 4, .cr4_bits = 0x7ff, .efer_bits = 0xd01, .physical_mask = 0xffffffffff,
-                             .msr_permissions = {0x3000}};
+    world_.machine.guests = {.present = true, .nested_paging = true, .asids = 4, .cr4_bits = 0x7ff, .efer_bits = 0xd01, .physical_mask = 0xffffffffff,
+                             .msr_permissions = {0x3000}, .composed_root = {0x8000}};
     make_objects();
     make_state();
 }

@@ -132,7 +132,7 @@ void Bench::load(std::span<u8 const> guest) {
     write(Field::guest_rflags, 2);
     write(Field::guest_rsp, 0x7000);
     write(Field::exception_bitmap, 0);
-    write(Field::secondary_controls, 0);
+    write(Field::secondary_controls, vmx::secondary::NestedPaging::mask);
     write(Field::cr0_mask, 0);
     write(Field::guest_interruptibility, 0);
 }

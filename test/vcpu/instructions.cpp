@@ -134,7 +134,8 @@ void test_controlled() {
     bench.load(guest::controlled());
     bench.write_registers({});
     bench.write(Field::secondary_controls,
-                vmx::secondary::DescriptorTables::mask | vmx::secondary::Rdtscp::mask);
+                vmx::secondary::NestedPaging::mask | vmx::secondary::DescriptorTables::mask |
+                    vmx::secondary::Rdtscp::mask);
     Stop at = bench.run(everything);
     for (Expected const& each : list) {
         expect(each.name, at.reason(), reason_of(each.reason));

@@ -10,6 +10,7 @@
 #include "kernel/machine/x86_64/guest_offsets.h"
 #include "kernel/machine/x86_64/instructions.hpp"
 #include "kernel/machine/x86_64/paging.hpp"
+#include "kernel/memory/composed_root.hpp"
 #include "x86/registers.hpp"
 
 static_assert(GUEST_RBX == offsetof(GuestFrame, registers.rbx) &&
@@ -38,6 +39,7 @@ struct alignas(4096) Page {
 };
 constinit Page host_save{}; // the processor's own
 constinit Page host_vmcb{}; // what VMSAVE and VMLOAD switch
+constinit ComposedTables composed_tables{};
 alignas(4096) constinit msr_permissions::Map const permissions = msr_permissions::make();
 constinit GuestSupport support{};
 
@@ -140,13 +142,14 @@ void switch_debug_registers_out(u64 (&values)[4]) {
 GuestSupport const& guest_support() { return support; }
 
 void start_guests() {
-    if (!features().svm || !features().nested_paging) return;
+    if (!features().svm) return;
     if (svm::VmCrDisabled::get(processor::read_msr(svm::msr_vm_cr))) return; // by the firmware
     auto const leaf = processor::cpuid(svm::cpuid_leaf);
     if (leaf.ebx < 2) return;
     processor::write_msr(msr::efer, processor::read_msr(msr::efer) | svm::EferSvme::mask);
     processor::write_msr(svm::msr_vm_hsave_pa, physical_in_image(&host_save));
     support = {.present = true,
+               .nested_paging = features().nested_paging,
                .next_rip = svm::CpuidNextRip::get(leaf.edx) != 0,
                .decode_assists = svm::CpuidDecodeAssists::get(leaf.edx) != 0,
                .asids = leaf.ebx,
@@ -156,7 +159,8 @@ void start_guests() {
                             efer::NoExecuteEnable::make(features().no_execute),
                .physical_mask = (u64{1} << features().physical_address_bits) - 1,
                .xcr0_bits = known_xcr0_bits(),
-               .msr_permissions = {physical_in_image(&permissions)}};
+               .msr_permissions = {physical_in_image(&permissions)},
+               .composed_root = {physical_in_image(&composed_tables)}};
 }
 
 Event run_guest(GuestFrame& frame) {

@@ -7,7 +7,7 @@
 
 namespace machine {
 
-// Switches SVM on if the processor has it with nested paging; afterwards guest_support() says so.
+// Switches SVM on if the processor has it; afterwards guest_support() says so.
 // After detect_features(); once.
 void start_guests();
 
