@@ -10,6 +10,7 @@ file(GLOB zydis_directory ${deps_directory}/zydis-*)
 add_library(zydis STATIC
     ${zydis_directory}/src/Decoder.c
     ${zydis_directory}/src/DecoderData.c
+    ${zydis_directory}/src/Mnemonic.c
     ${zydis_directory}/src/Register.c
     ${zydis_directory}/src/SharedData.c
 )

@@ -11,8 +11,6 @@
 
 namespace x86 {
 
-enum class Mode { protected32, long64 };
-
 struct MemoryInstruction {
     enum class Operation {
         move,

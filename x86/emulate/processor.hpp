@@ -51,6 +51,9 @@ struct TableRegister { // GDTR, IDTR
     u16 limit{};
 };
 
+// How instructions are decoded, by the code segment.
+enum class Mode : u8 { protected16, protected32, long64 };
+
 // An exception that the guest is to get (Intel SDM vol. 3, 6.15).
 struct Exception {
     u8 vector{};
