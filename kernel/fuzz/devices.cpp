@@ -5,6 +5,7 @@
 
 #include "kernel/device/vcpu.hpp"
 #include "kernel/fuzz/inventory.hpp"
+#include "x86/registers.hpp"
 
 namespace fuzz {
 
@@ -88,11 +89,47 @@ void check_guests() {
     }
 }
 
+PageTable const& live_root(Cap const& cap) {
+    auto const root = cap.as<EptPml4Cap>();
+    require(root && world().kernel.asids.root(root->asid, MappedIn::nested) == root->table, "a guest runs without a root");
+    return *root->table;
+}
+
+u64 entry_of_lowest(PageTable const& root, u64 index) {
+    u64 const pdpt = root.entries[0] & PageEntry::Frame::mask;
+    return pdpt ? reinterpret_cast<PageTable const*>(machine::window({pdpt}))->entries[index] : 0;
+}
+
+// A guest without nested paging: every entry of the composed root is what stands in the root it comes from, now.
+void check_composed(Tcb& thread, svm::Vmcb const& vmcb) {
+    PageTable const& own = live_root(thread.cap(Tcb::ept_root));
+    bool const shares = !thread.slot(Tcb::shared_root).empty();
+    PageTable const& shared = shares ? live_root(thread.cap(Tcb::shared_root)) : own;
+    bool const long_mode = vmcb.efer & efer::LongModeActive::mask;
+    u64 const size = long_mode ? 512 : 4, shift = long_mode ? 39 : 30;
+    u64 const place = composed_tables + (long_mode ? 0 : 4096);
+    require(vmcb.cr3 == place, "a guest runs on a root that is not the composed one", vmcb.cr3);
+    auto const* const composed = reinterpret_cast<u64 const*>(arena() + (place - ram_start));
+    for (u64 i = 0; i < size; ++i) {
+        PageTable const& from = shares && i << shift >= thread.first_shared >> shift << shift ? shared : own;
+        u64 const expected = long_mode ? from.entries[i] : entry_of_lowest(from, i) & ~u64{0xffe};
+        require(composed[i] == expected, "a guest runs on entries that no root has any more", i);
+    }
+    require((vmcb.cr0 & 0x80000001) == 0x80000001 && (vmcb.cr4 & 0x20), "a guest without nested paging in another mode of paging");
+    require((vmcb.intercept_cr & 0x00190008) == 0x00190008, "a guest could change how its addresses are translated");
+    u64 const needed = svm::intercept1::Invlpg::mask | svm::intercept1::TaskSwitch::mask;
+    require((vmcb.intercepts[0] & needed) == needed, "a guest could keep translations, or load CR3 by a task switch");
+    require(vmcb.intercept_exceptions & 2, "a guest could hold the processor");
+}
+
 void check_entry(Tcb& thread) { // its guest runs next
     svm::Vmcb const& vmcb = thread.vcpu->vmcb();
-    auto const root = thread.cap(Tcb::ept_root).as<EptPml4Cap>();
-    require(root && world().kernel.asids.root(root->asid, MappedIn::nested) == root->table, "a guest runs without a nested root");
-    require(vmcb.nested_enable == 1 && vmcb.nested_cr3 == machine::physical(root->table).value, "a guest runs on another root");
+    if (vmcb.nested_enable) {
+        PageTable const& root = live_root(thread.cap(Tcb::ept_root));
+        require(vmcb.nested_enable == 1 && vmcb.nested_cr3 == machine::physical(&root).value, "a guest runs on another root");
+    } else {
+        check_composed(thread, vmcb);
+    }
     u64 const self = machine::physical(thread.vcpu).value;
     require(vmcb.io_permissions == self + 0x1000 && vmcb.msr_permissions == machine::guest_support().msr_permissions.value,
             "a guest runs with other permission maps");

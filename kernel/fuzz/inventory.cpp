@@ -36,13 +36,9 @@ u32 Inventory::index_of(Slot const* slot) const {
 
 u32 Inventory::object_at(u64 physical) const {
     u64 const granule = (physical - ram_start) / 16;
-    if (granule < granules) {
-        u32 const mark = object_marks_[granule];
-        return fresh(mark) && objects[mark - mark_base_].start == physical ? mark - mark_base_ : Object::none;
-    }
-    for (u32 const object : device_objects_)
-        if (objects[object].start == physical) return object;
-    return Object::none;
+    if (granule >= granules) return Object::none;
+    u32 const mark = object_marks_[granule];
+    return fresh(mark) && objects[mark - mark_base_].start == physical ? mark - mark_base_ : Object::none;
 }
 
 bool Inventory::is_object(void const* object, CapType type) const {
@@ -71,7 +67,6 @@ void Inventory::start_anew() {
     untypeds.clear();
     others.clear();
     containers_.clear();
-    device_objects_.clear();
 }
 
 void Inventory::collect() {
@@ -147,13 +142,9 @@ u32 Inventory::add_object(CapType type, u64 start, u64 bytes, RawCap cap) {
     }
     found = objects.size();
     u64 const granule = (start - ram_start) / 16;
-    if (granule < granules) {
-        require(!fresh(object_marks_[granule]), "two objects at one address", start);
-        object_marks_[granule] = mark_base_ + found;
-    } else {
-        require(start >= device_start && type == CapType::frame, "an object outside the memory", start);
-        device_objects_.push(found);
-    }
+    require(granule < granules, "an object outside the memory", start);
+    require(!fresh(object_marks_[granule]), "two objects at one address", start);
+    object_marks_[granule] = mark_base_ + found;
     objects.push({.start = start, .end = start + bytes, .type = type, .cap = cap, .last_visited = nullptr});
     return found;
 }
@@ -228,9 +219,12 @@ void Inventory::look_into(u32 index) {
         auto const frame = cap.get<FrameCap>();
         require(frame.base.is_aligned(frame.size_bits()), "a frame that is not aligned", frame.base.value);
         require(frame.device == (frame.base.value >= device_start), "a frame of the wrong kind of memory", frame.base.value);
-        object = add_object(CapType::frame, frame.base.value, frame.bytes(), cap.raw());
+        found.has_extent = true; // no object: frames may lie in frames
+        found.start = frame.base.value;
+        found.end = found.start + frame.bytes();
+        found.object = Object::none;
         if (frame.mapped_in != MappedIn::nothing) mapped_frames.push(frame);
-        break;
+        return;
     }
     case CapType::page_table:
     case CapType::page_directory:

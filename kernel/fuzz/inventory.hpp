@@ -57,7 +57,7 @@ struct Found {
     CapType type;
     bool has_extent;
     u64 start, end; // of its object or memory
-    u32 object;     // index, or none: untyped memory and what has none
+    u32 object;     // index, or none: untyped memory, frames and what has none
 };
 
 class Inventory {
@@ -96,13 +96,12 @@ private:
     u32 add_object(CapType type, u64 start, u64 bytes, RawCap cap);
     u32 add_object_of(CapType type, void const* pointer, unsigned size_bits, RawCap cap);
 
-    static constexpr u64 granules = (large_frame_end - ram_start) / 16;
+    static constexpr u64 granules = (ram_end - ram_start) / 16;
     static constexpr u64 arena_slots = (ram_end - ram_start) / 32;
     u32 mark_base_{1};
     u32 slot_marks_[arena_slots + IrqTable::vectors]{};
     u32 container_marks_[arena_slots]{}; // by their first slot
     u32 object_marks_[granules]{};       // mark_base_ + index
-    List<u32, 512> device_objects_;
 
     struct Container {
         Slot const* first;

@@ -65,6 +65,7 @@ constexpr Row rows[] = {
     {Label::x86_page_unmap, T::frame, {}, {}, 0},
     {Label::x86_page_get_address, T::frame, {}, {}, 0},
     {Label::x86_page_map_ept, T::frame, {guest_address, rights, attributes}, {T::ept_pml4}, 0},
+    {Label::frame_carve, T::frame, {page_offset, new_index, new_depth}, {T::cnode}, 0},
     {Label::x86_asid_control_make_pool, T::asid_control, {new_second_index, new_second_depth}, {T::untyped, T::cnode}, 0},
     {Label::x86_asid_pool_assign, T::asid_pool, {}, {T::pml4}, 0},
     {Label::x86_asid_pool_assign, T::asid_pool, {}, {T::ept_pml4}, 0},
@@ -183,6 +184,7 @@ private:
         case Argument::address: return mapping_address(code);
         case guest_address: return mapping_address(code) - (code & 0x100 ? 0x200000 : 0);
         case root_start: return u64{code & 3u} << (code & 4 ? 39 : 30);
+        case page_offset: return code & 0x10 ? 0 : (code & 0xfu) << 12;
         case attributes: return (code & 7u) | (code >> 3 & 3u) << 16;
         case registers_count: return 1 + code % 20;
         case user_address: return code & 0x100 ? fuzz::library_start + (code & 0xff) : code_address + (code & 0xff);

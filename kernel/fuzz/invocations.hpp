@@ -34,6 +34,7 @@ enum class Argument : u8 {
     address,     // where something may be mapped
     guest_address,
     root_start,  // of a shared root
+    page_offset, // inside a frame
     attributes,
     registers_count,
     user_address,

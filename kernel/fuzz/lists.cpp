@@ -45,11 +45,12 @@ class Ownership {
 public:
     void clear() {
         std::memset(owned_, 0, sizeof owned_);
+        std::memset(frames_, 0, sizeof frames_);
         elsewhere_.clear();
     }
     void take(u64 start, u64 end) {
         if (start == end) return;
-        if (end > ram_end) return elsewhere_.push({start, end});
+        if (end > ram_end) return elsewhere_.push({start, end, false});
         u64 const first = (start - ram_start) / 16, last = (end - ram_start) / 16 - 1;
         for (u64 word = first / 64; word <= last / 64; ++word) {
             u64 mask = ~u64{0};
@@ -59,15 +60,35 @@ public:
             owned_[word] |= mask;
         }
     }
+    // Frames may lie in frames, and be many: pages are carved out of them.
+    void take_frame(u64 start, u64 end) {
+        if (end > ram_end) return elsewhere_.push({start, end, true});
+        for (u64 page = start; page < end; page += page_bytes) {
+            bool& known = frames_[(page - ram_start) / page_bytes];
+            if (!known) take(page, page + page_bytes);
+            known = true;
+        }
+    }
     void check_elsewhere() {
-        std::sort(elsewhere_.begin(), elsewhere_.end());
-        for (unsigned i = 1; i < elsewhere_.size(); ++i)
-            require(elsewhere_[i - 1].second <= elsewhere_[i].first, "device memory has two owners", elsewhere_[i].first);
+        std::sort(elsewhere_.begin(), elsewhere_.end(),
+                  [](Range const& one, Range const& other) { return one.start != other.start ? one.start < other.start : one.end > other.end; });
+        Range outer{};
+        for (Range const& range : elsewhere_) {
+            bool const carved = outer.frame && range.frame && range.end <= outer.end;
+            require(carved || outer.end <= range.start, "memory elsewhere has two owners", range.start);
+            if (!carved) outer = range;
+        }
     }
 
 private:
+    static constexpr u64 page_bytes = 4096;
+    struct Range {
+        u64 start, end;
+        bool frame;
+    };
     u64 owned_[(ram_end - ram_start) / 16 / 64];
-    List<std::pair<u64, u64>, 1024> elsewhere_;
+    bool frames_[(ram_end - ram_start) / page_bytes];
+    List<Range, 2048> elsewhere_;
 };
 Ownership ownership;
 List<u32, 4096> ancestors; // from the outermost, indices of slots
@@ -112,6 +133,7 @@ void visit(Slot const* slot, Found const& found, Found const* next) {
     require(!slot->original() || slot->first_badged(), "an original that is not the first of its badge");
     if (found.has_extent) check_inside(found);
     check_badge(slot);
+    if (found.type == CapType::frame) ownership.take_frame(found.start, found.end);
     if (found.type == CapType::untyped) check_untyped(found, next && is_parent(found, *next));
     if (found.object == Object::none) return;
     Object& object = inventory.objects[found.object];

@@ -17,6 +17,7 @@ inline constexpr u64 ram_start = u64{1} << 20;
 inline constexpr u64 ram_end = ram_start + (u64{512} << 10);
 inline constexpr u64 large_frame = u64{2} << 20;
 inline constexpr u64 large_frame_end = u64{4} << 20;
+inline constexpr u64 composed_tables = large_frame - (u64{64} << 10); // what a guest's root is composed in
 inline constexpr u64 device_start = u64{1} << 33; // device memory: nobody reads it
 inline constexpr PhysAddr kernel_root{0x1000};    // of the address space for threads without one
 inline constexpr u64 kernel_entry = 0x2003;       // what add_kernel_part writes to entry 511

@@ -7,6 +7,7 @@
 
 #include "kernel/capability/derivation.hpp"
 #include "kernel/fuzz/invariants.hpp"
+#include "x86/vmcs.hpp"
 
 namespace fuzz {
 
@@ -166,6 +167,15 @@ void WorldMaker::make_guest() {
     call(vcpu, Label::vcpu_set_tcb, {}, {first_thread + 4});
     call(first_thread + 4, Label::tcb_set_ept_root, {}, {nested_root});
     call(first_thread + 4, Label::tcb_bind_notification, {}, {third_notification});
+    // And one without nested paging, with paging on: its root is composed.
+    call(second_vcpu, Label::vcpu_set_tcb, {}, {first_thread + 5});
+    call(first_thread + 5, Label::tcb_set_ept_root, {}, {nested_root});
+    call(first_thread + 5, Label::tcb_set_shared_root, {u64{1} << 30}, {nested_root});
+    constexpr struct {
+        vmx::Field field;
+        u64 value;
+    } state[] = {{vmx::Field::secondary_controls, 0}, {vmx::Field::guest_cr0, 0x80000011}, {vmx::Field::guest_cr4, 0x20}};
+    for (auto const& each : state) call(second_vcpu, Label::vcpu_write_vmcs, {static_cast<u64>(each.field), each.value});
 }
 
 void WorldMaker::make_devices() {
