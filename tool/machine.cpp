@@ -29,7 +29,8 @@ bool use_kvm(Machine const& machine) {
     bool const svm = host_has("svm");
     bool const vmx = host_has("vmx");
     switch (machine.cpu) {
-    case CpuModel::amd: return svm;
+    case CpuModel::amd:
+    case CpuModel::amd_no_npt: return svm;
     case CpuModel::intel: return vmx;
     case CpuModel::plain: return svm || vmx;
     }
@@ -39,6 +40,7 @@ bool use_kvm(Machine const& machine) {
 std::string cpu_option(CpuModel cpu, bool kvm) {
     switch (cpu) {
     case CpuModel::amd: return kvm ? "host" : tcg_amd;
+    case CpuModel::amd_no_npt: return std::string(kvm ? "host" : tcg_amd) + ",-npt";
     case CpuModel::intel: return kvm ? "host" : tcg_intel;
     case CpuModel::plain: return kvm ? "host,-svm,-vmx" : tcg_plain;
     }
@@ -50,6 +52,7 @@ std::string cpu_option(CpuModel cpu, bool kvm) {
 std::string_view cpu_name(CpuModel cpu) {
     switch (cpu) {
     case CpuModel::amd: return "amd";
+    case CpuModel::amd_no_npt: return "amd-no-npt";
     case CpuModel::intel: return "intel";
     case CpuModel::plain: return "plain";
     }

@@ -10,12 +10,13 @@
 #include "base/types.hpp"
 
 enum class CpuModel {
-    amd,   // virtual CPUs by SVM with nested paging
-    intel, // an Intel model; QEMU's TCG has no VMX to offer
-    plain, // no virtualisation at all
+    amd,        // virtual CPUs by SVM with nested paging
+    amd_no_npt, // by SVM without it: the monitor has to translate for its guests
+    intel,      // an Intel model; QEMU's TCG has no VMX to offer
+    plain,      // no virtualisation at all
 };
 std::string_view cpu_name(CpuModel cpu);
-constexpr bool has_svm(CpuModel cpu) { return cpu == CpuModel::amd; }
+constexpr bool has_svm(CpuModel cpu) { return cpu == CpuModel::amd || cpu == CpuModel::amd_no_npt; }
 constexpr bool has_nested_paging(CpuModel cpu) { return cpu == CpuModel::amd; }
 
 // Who may make the kernel's debug system calls (write to the debug console, halt the machine): kernel/command_line.hpp.

@@ -27,6 +27,14 @@ TEST(Machine, OptionsBecomeQemuOptions) {
     EXPECT_TRUE(has(command, "-s", "-S"));
 }
 
+TEST(Machine, NestedPagingCanBeLeftOut) {
+    auto const cpu = [](CpuModel model) {
+        auto const command = qemu_command({.cpu = model, .instruction_count = true}, "k", "m", ConsoleTo::pipes);
+        return *(std::ranges::find(command, "-cpu") + 1);
+    };
+    EXPECT_EQ(cpu(CpuModel::amd_no_npt), cpu(CpuModel::amd) + ",-npt");
+}
+
 TEST(Machine, TheKernelIsToldWhoMayMakeDebugCalls) {
     EXPECT_TRUE(has(qemu_command({.debug_calls = DebugCalls::all}, "k", "m", ConsoleTo::pipes), "-append", "debug=all"));
     EXPECT_TRUE(has(qemu_command({.debug_calls = DebugCalls::none}, "k", "m", ConsoleTo::pipes), "-append", "debug=none"));

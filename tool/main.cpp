@@ -24,8 +24,8 @@ class MachineFlags {
 public:
     enum class Use { checks, runs };
     MachineFlags(CLI::App& command, Use use) {
-        command.add_option("--cpu", cpu_, "processor: amd (SVM with nested paging), intel, plain (no virtualisation)")
-            ->check(CLI::Validator(check_cpu, ""))->option_text("amd|intel|plain [amd]");
+        command.add_option("--cpu", cpu_, "processor: amd (SVM with nested paging), amd-no-npt (SVM without), intel, plain (no virtualisation)")
+            ->check(CLI::Validator(check_cpu, ""))->option_text("amd|amd-no-npt|intel|plain [amd]");
         command.add_option("--memory", memory_, "RAM of the machine, for example 1G; otherwise as the manifest says, or 1G")
             ->check(CLI::Validator(check_size, ""))->option_text("SIZE");
         if (use == Use::checks) return;
@@ -41,13 +41,13 @@ public:
 
 private:
     static std::optional<CpuModel> cpu_of(std::string_view text) {
-        for (auto const cpu : {CpuModel::amd, CpuModel::intel, CpuModel::plain}) {
+        for (auto const cpu : {CpuModel::amd, CpuModel::amd_no_npt, CpuModel::intel, CpuModel::plain}) {
             if (text == cpu_name(cpu)) return cpu;
         }
         return {};
     }
     static std::string check_cpu(std::string& text) {
-        return cpu_of(text) ? "" : fmt::format("\"{}\" is no processor; write amd, intel or plain", text);
+        return cpu_of(text) ? "" : fmt::format("\"{}\" is no processor; write amd, amd-no-npt, intel or plain", text);
     }
     static std::string check_size(std::string& text) {
         auto const bytes = parse_size(text);
