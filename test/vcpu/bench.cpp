@@ -67,6 +67,12 @@ Stop enter(u64 rip, u64 controls, u64 event) {
     return stop;
 }
 
+bool has_nested_paging() {
+    auto const vcpu = must("make a Vcpu", objects().make<user::Vcpu>());
+    u64 const possible = must("VCPUReadMSR", vcpu.object().read_msr(vmx::msr_vmx_secondary)) >> 32;
+    return vmx::secondary::NestedPaging::get(possible) != 0;
+}
+
 Bench::Bench() {
     vcpu = must("make a Vcpu", objects().make<user::Vcpu>());
     root = must("make an EPT PML4", objects().make<user::NestedRoot>());
@@ -135,6 +141,27 @@ void Bench::load(std::span<u8 const> guest) {
     write(Field::secondary_controls, vmx::secondary::NestedPaging::mask);
     write(Field::cr0_mask, 0);
     write(Field::guest_interruptibility, 0);
+}
+
+void Bench::load_shadow(std::span<u8 const> guest) {
+    load(guest);
+    write(Field::secondary_controls, 0);
+    write(Field::guest_cr0, 0x80010013);
+    write(Field::guest_efer, 0xd01);
+    write(Field::exception_bitmap, 1u << 14);
+}
+
+void Bench::load_pae(std::span<u8 const> guest) {
+    load_shadow(guest);
+    write_segment(1, 8, 0xc09b, 0xffffffff);
+    write(Field::guest_efer, 0x801);
+}
+
+void Bench::enter_user_mode() {
+    for (unsigned const i : {1u, 2u}) {
+        Field const rights = segment_field(Field::guest_es_access_rights, i);
+        write(rights, read(rights) | 0x60);
+    }
 }
 
 void Bench::handle(u8 vector, std::span<u8 const> handler) {

@@ -26,6 +26,7 @@ template <class T> T must(char const* what, user::Result<T> result) {
 }
 
 user::ObjectAllocator& objects();
+bool has_nested_paging(); // without it guests run without, all of them
 
 // What VMEnter returned.
 struct Stop {
@@ -62,6 +63,11 @@ public:
 
     void load_real_mode(std::span<u8 const> guest);
     void load(std::span<u8 const> guest); // 64-bit
+    // Without nested paging: linear = physical by the root itself, in user mode's pages, and execution can be forbidden. Page
+    // faults exit.
+    void load_shadow(std::span<u8 const> guest); // 64-bit
+    void load_pae(std::span<u8 const> guest);    // 32-bit
+    void enter_user_mode();                      // of the guest loaded
     // Interrupt gate of the 64-bit guest.
     void handle(u8 vector, std::span<u8 const> handler);
     Stop run(u64 controls = 0) { return enter(code, controls); } // from its first instruction

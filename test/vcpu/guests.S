@@ -220,4 +220,43 @@ guest_\name\()_end:
     vmmcall
     done stamp
 
+    guest translation // what says how addresses are translated; rdi: any linear address
+    mov %cr3, %rax
+    mov %rax, %cr3
+    invlpg (%rdi)
+    mov %rax, %cr0
+    mov %rax, %cr4
+    mov %rdi, %cr2
+    vmmcall
+    done translation
+
+    guest cr2_handler // of page faults: CR2 to rax, the error code to rbx
+    mov %cr2, %rax
+    pop %rbx
+    vmmcall
+    done cr2_handler
+
+// 32-bit protected mode.
+    guest memory32 // edi: what to touch
+    .code32
+    mov (%edi), %eax
+    vmmcall
+    mov %eax, (%edi)
+    vmmcall
+    jmp *%edi
+    .code64
+    done memory32
+
+    guest translation32 // edi: any linear address
+    .code32
+    mov %cr3, %eax
+    mov %eax, %cr3
+    invlpg (%edi)
+    mov %cr4, %eax
+    and $~0x20, %eax
+    mov %eax, %cr4 // without PAE the root's words would be entries of another format
+    vmmcall
+    .code64
+    done translation32
+
     .section .note.GNU-stack, "", @progbits

@@ -30,4 +30,8 @@ GUEST(protection_keys)
 GUEST(debug_registers)
 GUEST(single_step)
 GUEST(stamp)
+GUEST(translation)
+GUEST(cr2_handler)
+GUEST(memory32)
+GUEST(translation32)
 #undef GUEST

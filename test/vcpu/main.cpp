@@ -40,10 +40,13 @@ void root_main(abi::BootInfo const& info) {
     set_objects(allocator);
     must("take the memory", memory.add(untyped, size_bits));
 
-    test_instructions();
-    test_events();
-    test_memory();
-    test_scheduling();
+    if (has_nested_paging()) {
+        test_instructions();
+        test_events();
+        test_memory();
+        test_scheduling();
+    }
+    test_shadow();
     test_hostile();
     print_score();
 }

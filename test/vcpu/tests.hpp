@@ -6,6 +6,7 @@
 void test_instructions(); // what exits, and what the exit says
 void test_events();       // interrupts and exceptions, injected and intercepted
 void test_memory();       // second-stage tables
+void test_shadow();       // without nested paging
 void test_scheduling();   // notifications, time slices, threads and objects that end
 void test_hostile();      // monitors that write nonsense
 
