@@ -198,7 +198,7 @@ AccessResult Shadow::access(AccessRequest const& request) {
     }
     bool const shared = is_shared(request.linear, request.view);
     Space& space = shared ? shared_ : space_of(request.view).space;
-    if (!map(space, request, *found)) return {.kind = Kind::exhausted};
+    if (!map_making_room(space, request, *found)) return {.kind = Kind::exhausted};
     map_ahead(space, request);
     // A guest may use its own page table as memory, or write a page into a table that maps it: what
     // was made for this access may have made it a table.
@@ -240,31 +240,35 @@ PageRights Shadow::rights(x86::Walk const& walk, AccessRequest const& request,
     return result;
 }
 
-bool Shadow::map(Space& space, AccessRequest const& request, x86::Walk const& walk) {
+Mappings::Mapped Shadow::map(Space& space, AccessRequest const& request, x86::Walk const& walk) {
+    using enum Mappings::Mapped;
     u64 const page = page_of(walk.address);
     bool const shared = &space == &shared_;
+    if (policy_ == Policy::sync && !shared) {
+        if (watch_.is_full()) return no_table;
+        watch_tables(space, request.linear, walk);
+    }
+    bool const large = walk.page_bits >= extent_shift && is_ram(page | (extent_pages - 1)) &&
+                       !watch_.watches_in_large_page(page) &&
+                       (!guard_ || guard_->free_extent(page));
+    u64 const size = large ? extent_size : page_size;
+    Mapping mapping{.linear = request.linear & linear_mask & ~(size - 1),
+                    .page = large ? page & ~u64{extent_pages - 1} : page,
+                    .large = large,
+                    .guest_page_bits = walk.page_bits};
+    mapping.rights = rights(walk, request, mapping.past_protection);
+    past_protection_ = past_protection_ || mapping.past_protection;
+    auto const mapped = mappings_.map(space, mapping);
+    if (mapped == done && shared && !walk.global && volatile_.size() <= most_volatile)
+        volatile_.push_back(mapping.linear);
+    return mapped;
+}
+
+bool Shadow::map_making_room(Space& space, AccessRequest const& request, x86::Walk const& walk) {
     constexpr unsigned most_tries = 64;
     for (unsigned tries = 0; tries < most_tries; ++tries) {
-        if (policy_ == Policy::sync && !shared) {
-            if (watch_.is_full() && !make_room(space, Mappings::Mapped::no_table)) return false;
-            watch_tables(space, request.linear, walk);
-        }
-        bool const large = walk.page_bits >= extent_shift && is_ram(page | (extent_pages - 1)) &&
-                           !watch_.watches_in_large_page(page) &&
-                           (!guard_ || guard_->free_extent(page));
-        u64 const size = large ? extent_size : page_size;
-        Mapping mapping{.linear = request.linear & linear_mask & ~(size - 1),
-                        .page = large ? page & ~u64{extent_pages - 1} : page,
-                        .large = large,
-                        .guest_page_bits = walk.page_bits};
-        mapping.rights = rights(walk, request, mapping.past_protection);
-        past_protection_ = past_protection_ || mapping.past_protection;
-        auto const mapped = mappings_.map(space, mapping);
-        if (mapped == Mappings::Mapped::done) {
-            if (shared && !walk.global && volatile_.size() <= most_volatile)
-                volatile_.push_back(mapping.linear);
-            return true;
-        }
+        auto const mapped = map(space, request, walk);
+        if (mapped == Mappings::Mapped::done) return true;
         if (!make_room(space, mapped)) return false;
     }
     return false;
@@ -308,7 +312,7 @@ void Shadow::map_ahead(Space& space, AccessRequest const& request) {
     }
 }
 
-// What the guest used before and may use again. False: no room.
+// What the guest used before and may use again. False: no room, and none is made for it.
 bool Shadow::map_if_used(Space& space, AccessRequest request, u64 linear) {
     auto const walk = x86::walk(paging_, linear, tables_);
     if (!walk || !is_ram(page_of(walk->address))) return true;
@@ -317,7 +321,7 @@ bool Shadow::map_if_used(Space& space, AccessRequest request, u64 linear) {
         walk->count == 0 || PageEntry::Accessed::get(walk->entries[walk->count - 1].value);
     if (!accessed) return true;
     request.linear = linear;
-    return map(space, request, *walk);
+    return map(space, request, *walk) == Mappings::Mapped::done;
 }
 
 // ---- policy `sync` ----------------------------------------------------------------------------

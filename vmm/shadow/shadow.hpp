@@ -119,7 +119,8 @@ private:
 
     PageRights rights(x86::Walk const& walk, AccessRequest const& request,
                       bool& past_protection) const;
-    bool map(Space& space, AccessRequest const& request, x86::Walk const& walk);
+    Mappings::Mapped map(Space& space, AccessRequest const& request, x86::Walk const& walk);
+    bool map_making_room(Space& space, AccessRequest const& request, x86::Walk const& walk);
     bool make_room(Space& wanted, Mappings::Mapped why);
     void map_ahead(Space& space, AccessRequest const& request);
     bool map_if_used(Space& space, AccessRequest request, u64 linear);
