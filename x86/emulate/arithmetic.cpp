@@ -167,9 +167,10 @@ u64 double_shift(bool left, u64 value, u64 fill, u64 count, unsigned bytes, u64&
         result =
             left ? value << times | fill >> (64 - times) : value >> times | fill << (64 - times);
         carry = ((left ? value >> (64 - times) : value >> (times - 1)) & 1) != 0;
-    } else { // value, fill, value in a row: only 16-bit operands get to see the last one
+    } else { // in a row with `fill` twice: only 16-bit operands get to see the second one
+        u128 const filling = static_cast<u128>(fill & mask) << bits | (fill & mask);
         u128 const row =
-            static_cast<u128>(value) << 2 * bits | static_cast<u128>(fill & mask) << bits | value;
+            left ? static_cast<u128>(value) << 2 * bits | filling : filling << bits | value;
         u128 const shifted = left ? row << times >> 2 * bits : row >> times;
         result = static_cast<u64>(shifted) & mask;
         carry = ((left ? shifted >> bits : row >> (times - 1)) & 1) != 0;

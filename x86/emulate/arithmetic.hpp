@@ -41,8 +41,8 @@ enum class Shift : u8 { rol, ror, rcl, rcr, shl, shr, sal, sar };
 u64 compute(Arithmetic operation, u64 first, u64 second, unsigned bytes, u64& rflags);
 // count as in the instruction: reduced here to 5 bits, or 6 for 8 bytes.
 u64 shift(Shift operation, u64 value, u64 count, unsigned bytes, u64& rflags);
-// SHLD, SHRD. 16-bit operands with more than 16 to shift (undefined by the manual) go on with
-// `value`'s own bits.
+// SHLD, SHRD. 16-bit operands with more than 16 to shift (undefined by the manual) get
+// `fill` again, as on AMD's.
 u64 double_shift(bool left, u64 value, u64 fill, u64 count, unsigned bytes, u64& rflags);
 
 struct Pair { // a number of twice the size

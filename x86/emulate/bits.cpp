@@ -111,14 +111,16 @@ Done compare_exchange(Execution& e) {
         e.store(to, source);
         return Outcome::done;
     }
-    e.store(to, old); // the processor always writes
+    if (to.memory) e.store(to, old); // the processor always writes
     e.set(rax, bytes, old);
     return Outcome::done;
 }
 
 Done compare_exchange_wide(Execution& e) {
     unsigned const half = e.instruction.operand_size == 8 ? 8 : 4;
-    u64 const address = TRY(e.linear(e.instruction.segment, e.offset(), 2 * half, Access::write));
+    u64 const offset = e.offset();
+    if (half == 8 && offset % 16 != 0) return fail(exceptions::general_protection());
+    u64 const address = TRY(e.linear(e.instruction.segment, offset, 2 * half, Access::write));
     if (half == 8 && address % 16 != 0) return fail(exceptions::general_protection());
     auto const place = TRY(e.locate(address, 2 * half, Access::write));
     u64 old[2]{};

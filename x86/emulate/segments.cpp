@@ -17,15 +17,17 @@ Done load(Execution& e, SegmentName name, u16 selector) {
 } // namespace
 
 Done move_from_segment(Execution& e) {
-    if (e.instruction.reg > 5) return fail(exceptions::invalid_opcode());
-    u16 const selector = e.processor.segment(SegmentName{e.instruction.reg}).selector;
+    u8 const name = e.instruction.group(); // REX.R does not count
+    if (name > 5) return fail(exceptions::invalid_opcode());
+    u16 const selector = e.processor.segment(SegmentName{name}).selector;
     TRY(e.write_rm(e.instruction.memory ? 2 : e.instruction.operand_size, selector));
     return Outcome::done;
 }
 
 Done move_to_segment(Execution& e) {
-    if (e.instruction.reg > 5 || e.instruction.reg == 1) return fail(exceptions::invalid_opcode());
-    return load(e, SegmentName{e.instruction.reg}, static_cast<u16>(TRY(e.read_rm(2))));
+    u8 const name = e.instruction.group();
+    if (name > 5 || SegmentName{name} == SegmentName::cs) return fail(exceptions::invalid_opcode());
+    return load(e, SegmentName{name}, static_cast<u16>(TRY(e.read_rm(2))));
 }
 
 Done push_segment(Execution& e, SegmentName name) {

@@ -93,13 +93,11 @@ OrException<> step(Execution& e, Kind kind, Operands& operands, unsigned bytes) 
         break;
     }
     case Kind::ins: {
-        TRY(e.check_port(port, bytes));
         auto const to = TRY(destination.locate(bytes));
         e.store(to, u64{e.processor.read_port(port, size)});
         break;
     }
     case Kind::outs:
-        TRY(e.check_port(port, bytes));
         e.processor.write_port(port, size, static_cast<u32>(e.load(TRY(source.locate(bytes)))));
         break;
     }
@@ -119,6 +117,7 @@ Done string(Execution& e) {
     bool const port = kind == Kind::ins || kind == Kind::outs;
     unsigned const whole = port ? std::min<unsigned>(i.operand_size, 4) : i.operand_size;
     unsigned const bytes = (i.opcode & 1) != 0 ? whole : 1;
+    if (port) TRY(e.check_port(static_cast<u16>(e.get(rdx, 2)), bytes)); // even without repetitions
     Operands operands(e, kind);
     if (i.repeat == 0) {
         TRY(step(e, kind, operands, bytes));
