@@ -120,13 +120,14 @@ private:
     }
     Operation choose_well() {
         if (badges_) return choose_badged();
-        switch (random_.pick(14)) {
+        switch (random_.pick(15)) {
         case 0:
         case 1:
         case 2: return retype();
         case 3:
         case 4:
         case 5: return copy();
+        case 14: return carve();
         case 6: return move();
         case 7: return rotate();
         case 8:
@@ -171,6 +172,12 @@ private:
         u64 const rights = random_.pick(3) ? 15 : random_.pick(16);
         if (random_.pick(2)) return {to.root, Label::cnode_copy, {to.index, to.depth, from.index, from.depth, rights}, {from.root}};
         return {to.root, Label::cnode_mint, {to.index, to.depth, from.index, from.depth, rights, data()}, {from.root}};
+    }
+    Operation carve() {
+        Place const to = place(empty());
+        u64 const pages = random_.pick(2) ? 1 : 512;
+        u64 const offset = (random_.one_in(30) ? pages : random_.pick(pages)) * 0x1000 + (random_.one_in(30) ? 0x10 : 0);
+        return {with(CapType::frame), Label::frame_carve, {offset, to.index, to.depth}, {to.root}};
     }
     Operation move() {
         Place const to = place(empty());
@@ -236,6 +243,7 @@ constexpr Label operations[] = {
     Label::cnode_rotate,          Label::cnode_save_caller, Label::x86_pdpt_map,          Label::x86_pdpt_unmap,
     Label::x86_page_directory_map, Label::x86_page_directory_unmap, Label::x86_page_table_map, Label::x86_page_table_unmap,
     Label::x86_page_map,          Label::x86_page_unmap,   Label::x86_page_get_address,
+    Label::frame_carve,
 };
 
 } // namespace

@@ -263,20 +263,38 @@ private:
             if (pick(2)) invoke(world_.root(), vcpu, Label::vcpu_set_tcb, {}, {actor.cptr()});
             if (pick(2)) invoke(world_.root(), abi::initial_slot::asid_pool, Label::x86_asid_pool_assign, {}, {root});
             if (pick(2)) invoke(world_.root(), actor.cptr(), Label::tcb_set_ept_root, {}, {root});
+            if (pick(4) == 0) invoke(world_.root(), actor.cptr(), Label::tcb_set_shared_root, {pick(4) << 30}, {root});
+            if (pick(4) == 0) leave_nested_paging(vcpu);
             if (!actor.tcb().vcpu || !actor.tcb().runnable()) return;
             actor.syscall(abi::Syscall::vm_enter, 0, {0, {random_(), random_(), pick(4) ? 0 : random_()}, {}});
         }
     }
 
+    // A state that can be entered, in long mode or PAE mode.
+    void leave_nested_paging(CPtr vcpu) {
+        auto const write = [&](vmx::Field field, u64 value) {
+            invoke(world_.root(), vcpu, Label::vcpu_write_vmcs, {static_cast<u64>(field), value});
+        };
+        write(vmx::Field::secondary_controls, 0);
+        write(vmx::Field::guest_cr0, 0x80000011);
+        write(vmx::Field::guest_cr4, 0x20);
+        write(vmx::Field::guest_efer, pick(2) ? 0x500 : 0);
+        write(vmx::Field::guest_cs_access_rights, 0xc09b);
+    }
+
     void change_nested_mapping(Thread& actor) {
         CPtr const root = slot_with(CapType::ept_pml4);
         u64 const address = pick(3) * 0x1000 + pick(2) * (u64{1} << pick_of<u64>({21, 30, 39}));
-        switch (pick(8)) {
+        u64 const attributes = pick(8) | pick(4) << 16;
+        switch (pick(10)) {
+        case 8: return invoke(actor, slot_with(CapType::frame), Label::frame_carve, {0, empty_slot(), 64}, {2});
+        case 9:
+            return invoke(actor, slot_with(CapType::tcb), Label::tcb_set_shared_root, {pick(4) << 30}, {root});
         case 0: return invoke(actor, slot_with(CapType::ept_pdpt), Label::ept_pdpt_map, {address, 0}, {root});
         case 1: return invoke(actor, slot_with(CapType::ept_pd), Label::ept_pd_map, {address, 0}, {root});
         case 2: return invoke(actor, slot_with(CapType::ept_pt), Label::ept_pt_map, {address, 0}, {root});
         case 3:
-        case 4: return invoke(actor, slot_with(CapType::frame), Label::x86_page_map_ept, {address, pick(16), pick(8)}, {root});
+        case 4: return invoke(actor, slot_with(CapType::frame), Label::x86_page_map_ept, {address, pick(16), attributes}, {root});
         case 5: {
             CPtr const table = slot_with(pick_of({CapType::ept_pdpt, CapType::ept_pd, CapType::ept_pt}));
             return invoke(actor, table, pick_of({Label::ept_pdpt_unmap, Label::ept_pd_unmap, Label::ept_pt_unmap}), {});

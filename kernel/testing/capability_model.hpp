@@ -104,6 +104,7 @@ private:
     Cap cap_at(Place place) const;
     bool has_children(Place place) const { return at(place) && !at(place)->children.empty(); }
     bool is_last(int node) const;
+    bool is_carved(Cap const& cap) const;
 
     Answer retype(Place untyped, Words const& words, std::vector<Place> const& caps);
     Answer operate(Cap const& cnode, abi::Label label, Operands const& with);
@@ -112,6 +113,7 @@ private:
     Answer rotate(Place to, Operands const& with);
     Answer operate_frame(Place place, abi::Label label, Operands const& with);
     Answer map_frame(Place place, Operands const& with);
+    Answer carve(Place place, Operands const& with);
     Answer operate_table(Place place, abi::Label label, Operands const& with);
     Answer map_table(Place place, Operands const& with);
 

@@ -172,12 +172,31 @@ void CapabilityModel::unmap_table(Cap const& cap) {
 Answer CapabilityModel::operate_frame(Place place, Label label, Operands const& with) {
     Cap const cap = cap_at(place);
     if (label == Label::x86_page_map) return map_frame(place, with);
+    if (label == Label::frame_carve) return carve(place, with);
     if (label == Label::x86_page_get_address) return returned({cap.start});
     if (label != Label::x86_page_unmap) return illegal_operation;
     unmap_frame(cap);
     Cap& unmapped = nodes_[static_cast<std::size_t>(at_.at(place))].cap;
     unmapped.mapped = false;
     unmapped.address = 0;
+    return success;
+}
+
+// abi/shadow_root.hpp.
+Answer CapabilityModel::carve(Place place, Operands const& with) {
+    if (with.words.size() < 3 || with.caps.empty()) return truncated;
+    Cap page = cap_at(place);
+    u64 const offset = with.words[0];
+    if (offset % 4096 != 0) return alignment_error;
+    if (offset >= page.bytes) return range_error(0, page.bytes - 4096);
+    auto const to = slot_lookup(cap_at(with.caps[0]), with.words[1], with.words[2], Which::destination);
+    if (!to) return to.error();
+    if (at(*to)) return delete_first;
+    page.start += offset;
+    page.bytes = 4096;
+    page.mapped = false;
+    page.address = 0;
+    insert(page, place, *to);
     return success;
 }
 
@@ -221,11 +240,20 @@ std::map<std::pair<unsigned, u64>, CapabilityModel::Page> CapabilityModel::pages
     return result;
 }
 
+// Does the frame lie in a larger one?
+bool CapabilityModel::is_carved(Cap const& cap) const {
+    return cap.type == CapType::frame && std::any_of(nodes_.begin(), nodes_.end(), [&](Node const& other) {
+               Cap const& frame = other.cap;
+               return other.alive && frame.type == CapType::frame && frame.bytes > cap.bytes && frame.start <= cap.start &&
+                      cap.start + cap.bytes <= frame.start + frame.bytes;
+           });
+}
+
 std::string CapabilityModel::two_owners() const {
     std::map<u64, Cap> owners; // by start
     std::ostringstream out;
     for (Node const& node : nodes_) {
-        if (!node.alive || node.cap.type == CapType::untyped || node.cap.bytes == 0) continue;
+        if (!node.alive || node.cap.type == CapType::untyped || node.cap.bytes == 0 || is_carved(node.cap)) continue;
         auto const [place, first] = owners.insert({node.cap.start, node.cap});
         if (!first && !place->second.same_object(node.cap)) out << "two objects at 0x" << std::hex << node.cap.start;
     }
