@@ -100,10 +100,12 @@ void Family::give_authority(Supply& supply, Shared const& shared) {
     give_new(abi::ObjectType::cnode, Label::cnode_revoke, Label::cnode_save_caller);
     allow(worker_tcb, Label::tcb_set_ept_root, Label::vcpu_write_msr);
     allow(worker_tcb, Label::tcb_set_upcall, Label::tcb_set_upcall);
+    allow(worker_tcb, Label::tcb_set_shared_root, Label::tcb_set_shared_root);
     // What Retype and the CNode operations put somewhere is used, too.
     for (u64 slot = first_own_slot; slot < u64{1} << radix; ++slot) {
         allow(slot, Label::tcb_read_registers, Label::x86_asid_pool_assign);
         allow(slot, Label::tcb_set_ept_root, Label::x86_page_map_ept);
+        allow(slot, Label::frame_carve, Label::tcb_set_shared_root);
     }
 }
 
