@@ -42,6 +42,7 @@ Checked<std::vector<BenchRow>> beside_recorded(std::vector<BenchRow> const& meas
 // Of rows with peers: how many are above, and the geometric mean of the ratios.
 std::vector<BenchRow> summary_of(std::vector<BenchRow> const& rows, std::string const& prefix);
 
+Checked<std::vector<BenchRow>> bench_engines(); // a guest under every engine
 Checked<std::vector<BenchRow>> bench_kernel(); // the kernel's operations beside the original's
 Checked<std::vector<BenchRow>> bench_growth(); // the same over the number of things there are
 Checked<std::vector<BenchRow>> bench_time();   // the kernel's fast paths beside the long way, in time

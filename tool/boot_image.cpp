@@ -7,8 +7,11 @@
 namespace fs = std::filesystem;
 
 Checked<BootImage> image_of_system(fs::path const& system, MachineOptions const& options) {
+    return image_of_system(TRY(manifest::Manifest::read(system)), options);
+}
+
+Checked<BootImage> image_of_system(manifest::Manifest const& manifest, MachineOptions const& options) {
     auto const tree = Tree::of_this_program();
-    auto const manifest = TRY(manifest::Manifest::read(system));
     auto const plan = TRY(ValidManifest::check(manifest, options, tree));
     Place const root{tree.root_task().string(), 0, ""};
     auto const root_task = TRY(read_file(root.file, root));

@@ -3,8 +3,11 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
+#include "tool/boot_image.hpp"
 #include "tool/console.hpp"
+#include "tool/memory_file.hpp"
 #include "tool/plan.hpp"
 
 Checked<GuestTalk> talk(std::vector<std::string> const& command, std::vector<ScriptStep> steps, std::string const& who, double seconds) {
@@ -24,6 +27,50 @@ std::vector<std::string> plain_command(manifest::Vm const& vm, Tree const& tree,
     if (vm.initramfs) command.insert(command.end(), {"-initrd", guest_file(*vm.initramfs, tree).string()});
     if (instruction_count) command.insert(command.end(), {"-icount", "shift=0,sleep=off"});
     return command;
+}
+
+Checked<manifest::Manifest> manifest_of(MeasuredGuest const& guest) {
+    auto const tree = Tree::of_this_program();
+    bool const wide = guest.bits == 64;
+    std::string text = fmt::format("[system]\nname = \"measured\"\ninclude = [\"../../system/services.toml\"]\n\n[[vm]]\nname = \"{}\"\n"
+                                   "kernel = \"{}\"\nmemory = \"256M\"\nreport_json = true\n",
+                                   measured_vm, wide ? "debian-cloud" : "debian-686");
+    std::string line = "console=ttyS0 quiet loglevel=3 pci=off 8250.nr_uarts=1";
+    if (guest.measurements.empty()) {
+        text += fmt::format("initramfs = \"{}\"\nreport_at = \"tessera-guest-ready\"\n", wide ? "busybox" : "busybox-i386");
+    } else {
+        text += fmt::format("initramfs = \"{}\"\nreport_at = \"bench ready\"\n",
+                            (tree.build / fmt::format("bench/engines/bench-guest{}.initramfs", guest.bits)).string());
+        line += " rdinit=/init -- " + guest.measurements;
+    }
+    text += fmt::format("command_line = \"{}\"\n", line);
+    if (guest.engine.starts_with("shadow-")) text += fmt::format("engine = \"shadow\"\nshadow = \"{}\"\n", guest.engine.substr(7));
+    else if (guest.engine != "plain") text += fmt::format("engine = \"{}\"\n", guest.engine);
+    return manifest::Manifest::parse(text, tree.source / "bench/engines/measured.toml");
+}
+
+Checked<GuestTalk> talk(MeasuredGuest const& guest, std::vector<ScriptStep> steps, double seconds) {
+    auto const manifest = TRY(manifest_of(guest));
+    auto const who = fmt::format("the {}-bit guest under {}", guest.bits, guest.engine);
+    if (guest.engine == "plain")
+        return talk(plain_command(manifest.vms.at(0), Tree::of_this_program(), guest.instruction_count), std::move(steps), who, seconds);
+    MachineOptions const options{.cpu = guest.engine == "trap" ? CpuModel::plain : CpuModel::amd, .memory = {}, .debug_calls = DebugCalls::root_task,
+                                 .instruction_count = guest.instruction_count, .debugger = false};
+    auto const image = TRY(image_of_system(manifest, options));
+    MemoryFile const module(image.module);
+    return talk(qemu_command(image.machine, image.kernel, module.path(), ConsoleTo::pipes), std::move(steps), who, seconds);
+}
+
+std::map<std::string, double> ticks_by_measurement(std::string_view console) {
+    std::map<std::string, double> result;
+    std::istringstream lines{std::string(console)};
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words(line);
+        std::string keyword, name;
+        double operations{}, nanoseconds{}, ticks{};
+        if (words >> keyword >> name >> operations >> nanoseconds >> ticks && keyword == "bench" && operations > 0) result[name] = ticks / operations;
+    }
+    return result;
 }
 
 std::vector<GuestReport> guest_reports(std::string_view console, std::string_view vm) {

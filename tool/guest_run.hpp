@@ -27,6 +27,19 @@ Checked<GuestTalk> talk(std::vector<std::string> const& command, std::vector<Scr
 // The VM's guest on the machine on which plain QEMU boots it fastest: hardly any firmware, no devices to look for.
 std::vector<std::string> plain_command(manifest::Vm const& vm, Tree const& tree, bool instruction_count);
 
+// A Debian guest for measurements, under one of the ways to run it.
+struct MeasuredGuest {
+    unsigned bits = 32;             // of its kernel: debian-cloud or debian-686
+    std::string engine;             // "nested", "shadow-fill", "shadow-sync", "trap", or "plain": plain QEMU without Tessera
+    std::string measurements;       // arguments for bench/engines/guest.cpp; empty: busybox instead, to its shell
+    bool instruction_count = false; // the time-stamp counter counts instructions
+};
+inline constexpr char const* measured_vm = "guest"; // its name
+Checked<manifest::Manifest> manifest_of(MeasuredGuest const& guest);
+Checked<GuestTalk> talk(MeasuredGuest const& guest, std::vector<ScriptStep> steps, double seconds);
+// "bench NAME OPERATIONS NANOSECONDS TICKS" on the console: ticks of the time-stamp counter for one operation, by name.
+std::map<std::string, double> ticks_by_measurement(std::string_view console);
+
 // One report of a monitor with report_json (vmm/report.hpp): counts by cause, and everything else that is a number by its name.
 struct GuestReport {
     double seconds{}; // since the VM's start

@@ -184,7 +184,7 @@ private:
 class BenchCommand : public Command {
 public:
     explicit BenchCommand(CLI::App& app) : Command(app, "bench", "Measure ratios against peers, all in one run") {
-        command_->add_option("NAME", name_, "which one: boot, growth, kernel, time, upcall; otherwise all")->option_text("[NAME]");
+        command_->add_option("NAME", name_, "which one: boot, engines, growth, kernel, time, upcall; otherwise all")->option_text("[NAME]");
         command_->add_flag("--json", options_.json, "a list of rows {name, value, unit, peer, peer_value, ratio}");
         command_->add_flag("--at-most-peer", options_.at_most_peer, "fail when a row is above its peer");
         command_->add_option("--plot", options_.plots, "draw growth as SVG files in this folder")->option_text("DIR")->check(CLI::ExistingDirectory);
