@@ -153,6 +153,8 @@ TEST_F(AbiNumbers, ExtensionsAreAboveEveryNumberOfSel4) {
     EXPECT_EQ(names(extensions<abi::reference::ObjectType>()),
               names(witness({"object_types", "VTX64"}) - witness({"object_types", "Base"})));
     EXPECT_EQ(extensions<abi::vtx64::ObjectType>(), Numbers{});
+    EXPECT_EQ(extensions<abi::classic::FaultLabel>(), (Numbers{{"trap32", 0x1000}}));
+    EXPECT_EQ(extensions<abi::mcs::FaultLabel>(), (Numbers{{"trap32", 0x1000}}));
     for (auto const* column : {"Base", "SMP", "HWDEBUG", "IOMMU", "VTX", "VTX64", "ALL", "MCS", "MCS-ALL"}) {
         for (auto const& [name, number] : witness({"labels", column})) EXPECT_LT(number, 0x1000) << column << " " << name;
     }

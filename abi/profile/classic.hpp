@@ -51,6 +51,8 @@ enum class FaultLabel : u64 { // ABI 9.2
     user_exception,
     debug_exception,
     vm_fault,
+
+    trap32 = 0x1000, // extension 3, abi/thread32.hpp
 };
 
 enum class CapType : u8 { // ABI 5.6, as DebugCapIdentify reports them

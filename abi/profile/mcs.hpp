@@ -131,6 +131,8 @@ enum class FaultLabel : u64 { // ABI 12.6
     debug_exception,
     timeout,
     vm_fault,
+
+    trap32 = 0x1000, // extension 3, abi/thread32.hpp
 };
 
 // Sizes of objects as powers of two in bytes, where they are not as in the classic API: ABI 12.2.

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernel extension 3, 32-bit threads: a thread that runs in 32-bit compatibility mode, so that code of a 32-bit guest can run directly
+// and without privileges. Everything that it cannot do by itself is a message to its fault handler, which has all of its registers.
+//
+// TCBSetFlags, flag bit 1 (thread_flag::compatibility): the thread is a 32-bit one. Changing the bit stops the thread like TCBSuspend (what it
+// waited for is cancelled); TCBResume, or WriteRegisters with resume, lets it go on in the new mode. The calling thread cannot
+// change its own: IllegalOperation.
+//
+// - CS is a flat 32-bit code segment. DS, ES, SS, FS and GS get a flat data segment when the kernel goes to the thread from another one;
+//   FS and GS then have the bases of its UserContext (low 32 bits). Interrupts leave them as the thread has set them.
+//   The only selectors that can be loaded are null (not in SS) and those two (selector::), with any RPL that the processor allows;
+//   they stand at the very end of the table, where guests have none. Any other selector is #GP.
+// - Linear addresses are translated by entry 0 of the EPT root of the thread (TCBSetEPTRoot), from its first address on by its shared
+//   root (TCBSetSharedRoot) while that is visible. The VSpace is not used. A root that is missing or lost its ASID
+//   translates nothing: page faults.
+// - Registers are those of UserContext, low 32 bits; r8 to r15 keep their values. IOPL is 0, IF is 1: CLI, STI, POPF of IF, HLT, IN
+//   and OUT are what they are in user mode.
+// - It makes no system calls: SYSCALL, SYSENTER, INT n and every exception are fault messages with the label trap32. Upcalls and a Vcpu
+//   of the thread mean nothing. Without a fault handler it stops (ABI 9.1).
+// - Where sending the message was cancelled (its endpoint went away), the thread goes on at eip.
+#pragma once
+
+#include "base/types.hpp"
+
+namespace abi {
+
+namespace thread_flag { // TCBSetFlags
+inline constexpr u64 fpu_disabled = 1;
+inline constexpr u64 compatibility = 2; // a 32-bit thread
+} // namespace thread_flag
+
+// The selectors of a 32-bit thread's segments, RPL 3.
+namespace selector32 {
+inline constexpr u64 code = 0xff3;
+inline constexpr u64 data = 0xffb;
+} // namespace selector32
+
+// The words of the fault message. Without an IPC buffer only the first four arrive.
+namespace trap32 {
+inline constexpr unsigned event = 0;      // Event's bits
+inline constexpr unsigned error_code = 1; // the processor's, 0 where it has none
+inline constexpr unsigned address = 2;    // CR2 of a page fault, else 0
+inline constexpr unsigned eip = 3;        // of a fault: the instruction; of a trap, INT n or SYSCALL: behind it
+inline constexpr unsigned esp = 4;
+inline constexpr unsigned eflags = 5; // as the processor saved them: RF may be set
+inline constexpr unsigned eax = 6, ecx = 7, edx = 8, ebx = 9, ebp = 10, esi = 11, edi = 12; // SYSCALL overwrote ecx with eip
+inline constexpr unsigned fs_base = 13, gs_base = 14; // of the UserContext
+inline constexpr unsigned words = 15;
+
+namespace event_word {
+using Vector = Bits<7, 0>;
+// INT n, INT3 or INTO through a gate that is open to user mode (vectors 3, 4 and 158 to 254); every other INT n is #GP with
+// error code 8 n + 2.
+using Software = Bits<8>;
+using Syscall = Bits<9>; // the SYSCALL instruction, where the processor knows it in this mode (AMD); vector 0
+} // namespace event_word
+} // namespace trap32
+
+// The words of the answer. What is missing at the end of a shorter message stays as it was. Label 0: the thread goes on; any other:
+// it stops, with the new registers.
+namespace trap32_reply {
+inline constexpr unsigned flags = 0; // SharedRootVisible
+inline constexpr unsigned eip = 1, esp = 2;
+inline constexpr unsigned eflags = 3; // CF PF AF ZF SF TF DF OF NT RF AC ID count, IF is set
+inline constexpr unsigned eax = 4, ecx = 5, edx = 6, ebx = 7, ebp = 8, esi = 9, edi = 10;
+inline constexpr unsigned fs_base = 11, gs_base = 12;
+inline constexpr unsigned words = 13;
+
+// 0: linear addresses from the shared root's first one on are not mapped. 1, as at first and after TCBSetSharedRoot: the root is used.
+using SharedRootVisible = Bits<0>;
+} // namespace trap32_reply
+
+} // namespace abi
