@@ -10,9 +10,9 @@
 //   FS and GS then have the bases of its UserContext (low 32 bits). Interrupts leave them as the thread has set them.
 //   The only selectors that can be loaded are null (not in SS) and those two (selector::), with any RPL that the processor allows;
 //   they stand at the very end of the table, where guests have none. Any other selector is #GP.
-// - Linear addresses are translated by entry 0 of the EPT root of the thread (TCBSetEPTRoot), from its first address on by its shared
-//   root (TCBSetSharedRoot) while that is visible. The VSpace is not used. A root that is missing or lost its ASID
-//   translates nothing: page faults.
+// - Linear addresses are translated by the EPT root of the thread (TCBSetEPTRoot), from the first address of its shared root on by that
+//   (abi/shadow_root.hpp, as for a 32-bit guest) while it is visible. The VSpace is not used. Without an EPT root, or with one of the two
+//   that lost its ASID, nothing is mapped: page faults.
 // - Registers are those of UserContext, low 32 bits; r8 to r15 keep their values. IOPL is 0, IF is 1: CLI, STI, POPF of IF, HLT, IN
 //   and OUT are what they are in user mode.
 // - It makes no system calls: SYSCALL, SYSENTER, INT n and every exception are fault messages with the label trap32. Upcalls and a Vcpu

@@ -11,6 +11,11 @@ struct Cpu {
     // Of the address space that is loaded: the word of its Pml4Cap that names it. 0: the kernel's own; unknown_space: look again.
     u64 loaded_space{unknown_space};
     static constexpr u64 unknown_space = ~u64{0};
+    static constexpr u64 space_of_32_bit = ~u64{1}; // the one that the machine composes for 32-bit threads
+    struct Space32 { // what that one was made of
+        u64 root, shared, first, tables;
+        bool operator==(Space32 const&) const = default;
+    } space_32{};
     bool tick_runs{true};   // the 2 ms tick; it stops while nobody shares the processor with the current thread
     // What must be loaded anew although the current thread goes on: its address space changed, or a guest ran (the FPU's state
     // is the guest's, which is saved already).

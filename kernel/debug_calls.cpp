@@ -15,6 +15,7 @@ char const* name_of(ThreadState state) {
     case ThreadState::blocked_on_reply: return "blocked on reply";
     case ThreadState::blocked_on_notification: return "blocked on notification";
     case ThreadState::running_vm: return "running VM";
+    case ThreadState::running_32: return "running 32-bit code";
     case ThreadState::idle: return "idle";
     }
     return "?";

@@ -28,4 +28,11 @@ struct SoftwareInterruptEvent { // INT n that the IDT lets through to user mode 
 
 struct VmExitEvent {}; // the current thread's Vcpu left guest mode; the exit is recorded in the Vcpu
 
-using Event = std::variant<SyscallEvent, PageFaultEvent, ExceptionEvent, InterruptEvent, SoftwareInterruptEvent, VmExitEvent>;
+struct Trap32Event { // any exception, INT n or SYSCALL of a 32-bit thread; it has no other events than this and interrupts
+    u64 event;       // abi::trap32::event_word
+    u64 error_code;  // 0 where the processor pushes none
+    u64 address;     // CR2 of a page fault, else 0
+};
+
+using Event =
+    std::variant<SyscallEvent, PageFaultEvent, ExceptionEvent, InterruptEvent, SoftwareInterruptEvent, VmExitEvent, Trap32Event>;

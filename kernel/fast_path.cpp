@@ -178,6 +178,23 @@ Tcb* reply(Kernel& kernel, Tcb& self) {
 
 } // namespace
 
+Tcb* trap_32(Kernel& kernel, Fault const& fault) {
+    Tcb& self = kernel.current();
+    Slot const* const slot = lookup_at_once(self.cap(Tcb::cspace), self.fault_handler);
+    if (!slot || !slot->cap().is<EndpointCap>()) return nullptr;
+    auto const endpoint = slot->cap().get<EndpointCap>();
+    if (!endpoint.rights.write() || !endpoint.rights.call() || endpoint.object->state() != Endpoint::State::receiving)
+        return nullptr;
+    Tcb& receiver = endpoint.object->take_head();
+    self.fault = fault;
+    receiver.info_register() =
+        abi::MessageInfo::make(static_cast<u64>(abi::FaultLabel::trap32), write_trap32_message(self, receiver)).word;
+    receiver.badge_register() = endpoint.badge;
+    receiver.state = ThreadState::running;
+    give_reply(self, receiver, receiver.blocked_can_grant);
+    return &kernel.scheduler.after_blocking(self, receiver);
+}
+
 Tcb* system_call(Kernel& kernel) {
     Tcb& self = kernel.current();
     if (self.upcall.entry) {

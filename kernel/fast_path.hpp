@@ -5,10 +5,13 @@
 
 class Kernel;
 class Tcb;
+struct Fault;
 
 namespace fast_path {
 
 // The system call of the current thread. Who runs next, or null.
 Tcb* system_call(Kernel& kernel);
+// The fault of the current thread, a 32-bit one, goes to its handler, which waits. Who runs next, or null.
+Tcb* trap_32(Kernel& kernel, Fault const& fault);
 
 } // namespace fast_path

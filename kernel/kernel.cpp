@@ -21,7 +21,9 @@ Tcb& Kernel::start(Cpu& cpu, Tcb& thread) {
     cpu_ = &cpu;
     scheduler.enqueue(thread);
     scheduler.choose_new();
-    return finish(next_thread());
+    Tcb& next = next_thread();
+    if (current().state == ThreadState::running_32 && &next != &current()) machine::end_32_bit(); // tests switch so
+    return finish(next);
 }
 
 Tcb& Kernel::general_syscall() {
@@ -54,6 +56,7 @@ Tcb& Kernel::handle_other(Cpu& cpu, Event const& event) {
                        raise(current(), Fault::unknown_syscall(static_cast<u64>(number)));
                    },
                    [](VmExitEvent) { /* on_guest_stop saw to it */ },
+                   [](Trap32Event const&) { /* handle_32_bit */ },
                },
                event);
     return finish(next_thread());
@@ -110,7 +113,8 @@ void Kernel::on_interrupt(u8 vector) {
 
 void Kernel::on_tick() {
     Tcb& thread = current();
-    bool const runs = thread.state == ThreadState::running || thread.state == ThreadState::running_vm;
+    bool const runs = thread.state == ThreadState::running || thread.state == ThreadState::running_vm ||
+                      thread.state == ThreadState::running_32;
     if (runs && thread.time_slice > 1) {
         --thread.time_slice;
     } else if (thread.state == ThreadState::running && !thread.upcall_grace &&
@@ -167,7 +171,7 @@ Tcb& Kernel::next_thread() {
 Tcb& Kernel::finish(Tcb& next) {
     if (next.state == ThreadState::restart) {
         next.context.next_ip = next.registers().rip;
-        next.state = ThreadState::running;
+        next.state = next.is_32_bit() ? ThreadState::running_32 : ThreadState::running;
     }
     if (next.state == ThreadState::running_vm) prepare_guest(next);
     if (next.state == ThreadState::running) {
@@ -177,6 +181,10 @@ Tcb& Kernel::finish(Tcb& next) {
     if (!cpu_->tick_runs && needs_tick(next)) run_tick(true);
     bool const another = &next != cpu_->current;
     cpu_->current = &next;
+    if (next.state == ThreadState::running_32) {
+        go_on_in_32_bit(next, another);
+        return next;
+    }
     if (another || (cpu_->stale & Cpu::stale_space)) load_address_space(*cpu_, next);
     if (another) machine::load_segment_bases(next.registers().fs_base, next.registers().gs_base);
     cpu_->stale = 0;

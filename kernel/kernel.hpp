@@ -30,9 +30,10 @@ public:
     Kernel& operator=(Kernel const&) = delete;
 
     // The current thread's registers are in its Context. The result's Context is what the processor goes on with:
-    // a thread (user mode, or its Vcpu when it is running_vm) or the idle thread.
+    // a thread (user mode, or its Vcpu when it is running_vm; 32-bit code when it is running_32) or the idle thread.
     [[nodiscard]] Tcb& handle(Cpu& cpu, Event const& event) {
-        return std::holds_alternative<SyscallEvent>(event) ? handle_syscall(cpu) : handle_other(cpu, event);
+        if (std::holds_alternative<SyscallEvent>(event)) return handle_syscall(cpu);
+        return cpu.current->state == ThreadState::running_32 ? handle_32_bit(cpu, event) : handle_other(cpu, event);
     }
     [[nodiscard]] Tcb& handle_syscall(Cpu& cpu) { return finish(next_after_syscall(cpu)); }
     // In two parts, for a caller who wants to know early whether next is just running: if so, go_on_with(), else finish().
@@ -42,7 +43,8 @@ public:
         return next ? *next : general_syscall();
     }
     Tcb& finish(Tcb& next);
-    [[nodiscard]] Tcb& handle_other(Cpu& cpu, Event const& event); // no SyscallEvent
+    [[nodiscard]] Tcb& handle_other(Cpu& cpu, Event const& event); // no SyscallEvent, not of a 32-bit thread
+    [[nodiscard]] Tcb& handle_32_bit(Cpu& cpu, Event const& event); // of a 32-bit thread: Trap32Event or InterruptEvent
     // Boot: the first thread is `thread`.
     [[nodiscard]] Tcb& start(Cpu& cpu, Tcb& thread);
     void set(Options const& options) { options_ = options; }
@@ -126,6 +128,8 @@ private:
         machine::load_address_space(machine::physical(root.table), Asid{static_cast<u16>(vspace.raw().low)});
     }
     [[gnu::noinline]] void load_doubtful_address_space(Tcb const& thread);
+    void load_space_32(Tcb const& thread, bool another);
+    void go_on_in_32_bit(Tcb& thread, bool another);
     void debug_syscall(abi::Syscall call);
     void enter_vm();      // system call VMEnter of the current thread, which has a Vcpu
     void on_guest_stop(); // the current thread's guest left the processor

@@ -23,6 +23,17 @@ void print_fault(Fault const& fault) {
     case abi::FaultLabel::vm_fault:
         print(fault.second & 16 ? "execute of " : fault.second & 2 ? "write to " : "read of ");
         return print(Hex{fault.first});
+    case abi::FaultLabel::trap32: {
+        u64 const event = Fault::TrapEvent::get(fault.second);
+        print(abi::trap32::event_word::Syscall::get(event)    ? "32-bit system call "
+              : abi::trap32::event_word::Software::get(event) ? "32-bit software interrupt "
+                                                              : "32-bit exception ");
+        print(abi::trap32::event_word::Vector::get(event));
+        print(", code ");
+        print(Hex{Fault::TrapCode::get(fault.second)});
+        print(", cr2 ");
+        return print(Hex{fault.first});
+    }
     case abi::FaultLabel::null:
     case abi::FaultLabel::debug_exception: break;
     }

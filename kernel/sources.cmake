@@ -3,6 +3,7 @@
 set(KERNEL_CORE_SOURCES
     kernel/kernel.cpp
     kernel/fast_path.cpp
+    kernel/thread32.cpp
     kernel/objects.cpp
     kernel/log.cpp
     kernel/debug_calls.cpp

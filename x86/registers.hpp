@@ -51,6 +51,7 @@ inline constexpr u32 pat = 0x277;
 inline constexpr u32 efer = 0xc0000080;
 inline constexpr u32 star = 0xc0000081;
 inline constexpr u32 lstar = 0xc0000082;
+inline constexpr u32 cstar = 0xc0000083;
 inline constexpr u32 syscall_flag_mask = 0xc0000084;
 inline constexpr u32 fs_base = 0xc0000100;
 inline constexpr u32 gs_base = 0xc0000101;

@@ -21,7 +21,7 @@ Tcb* handle(Event const& event) {
 
 // Runs guests and waits for interrupts, until a thread is to run in user mode.
 [[gnu::noinline]] Tcb* wait_for_thread(Tcb* next) {
-    while (next->state != ThreadState::running) {
+    while (next->state != ThreadState::running && next->state != ThreadState::running_32) {
         if (next->state == ThreadState::idle) next = handle(InterruptEvent{static_cast<u8>(wait_for_interrupt())});
         else next = handle(machine::run_guest(next->vcpu->frame()));
     }
@@ -44,6 +44,9 @@ Context* on_syscall() {
     });
 }
 Context* enter(Event const& event) { return go_on(handle(event)); }
+Context* enter_from_32_bit(Event const& event) {
+    return go_on(the_kernel.with([&](Kernel& kernel) { return &kernel.handle_32_bit(the_cpu, event); }));
+}
 
 void run(Environment const& environment) {
     Tcb& first = the_kernel.with([&](Kernel& kernel) -> Tcb& {

@@ -165,6 +165,29 @@ void check_loaded_root(Tcb& current) {
     require(machine_state.loaded_asid == (valid ? vspace->asid : Asid{}), "the address space is loaded under another ASID");
 }
 
+// A 32-bit thread runs in what its roots say now, and with its segments; nobody else does.
+void check_space_32(Tcb& current) {
+    Context const& context = current.context;
+    require(machine_state.in_32_bit && machine_state.loaded_root == root_32, "a 32-bit thread runs in 64-bit surroundings");
+    require(context.next_ip <= ~u32{0} && context.registers.rsp <= ~u32{0}, "IRETQ refuses the thread", context.next_ip);
+    auto const live = [](Cap const& cap) {
+        auto const root = cap.as<EptPml4Cap>();
+        return root && world().kernel.asids.root(root->asid, MappedIn::nested) == root->table ? root->table : nullptr;
+    };
+    auto const entry = [&](Cap const& cap, u64 gibibyte) -> u64 {
+        PageEntry const first{live(cap)->entries[0]};
+        if (!first.present()) return 0;
+        return reinterpret_cast<PageTable const*>(machine::window(first.frame()))->entries[gibibyte];
+    };
+    Cap const& shared = current.cap(Tcb::shared_root);
+    bool const complete = live(current.cap(Tcb::ept_root)) && (shared.is_null() || live(shared));
+    for (u64 i = 0; i < 4; ++i) {
+        bool const of_shared = !shared.is_null() && (i << level_shift::pdpt) >= current.first_shared;
+        u64 const expected = !complete ? 0 : !of_shared ? entry(current.cap(Tcb::ept_root), i) : current.shared_root_visible ? entry(shared, i) : 0;
+        require(machine_state.space_32[i] == expected, "a 32-bit thread's address space is not what its roots say, GiB", i);
+    }
+}
+
 } // namespace
 
 void check_devices() {
@@ -177,7 +200,13 @@ void check_processor() {
     Cpu const& cpu = world().cpu;
     Tcb& current = world().current();
     bool const guest = current.state == ThreadState::running_vm;
-    check_loaded_root(current);
+    if (current.state == ThreadState::running_32) {
+        machine_state.ran_before = &current;
+        check_space_32(current);
+    } else {
+        require(!machine_state.in_32_bit, "a thread runs with the segments of a 32-bit one");
+        check_loaded_root(current);
+    }
     require(!cpu.fpu_owner || inventory.is_live(cpu.fpu_owner), "the FPU belongs to a thread that does not exist any more");
     require(!cpu.fpu_owner || !cpu.fpu_owner->fpu_disabled, "the FPU belongs to a thread that may not use it");
     if (!guest) {

@@ -26,7 +26,7 @@ constexpr Row rows[] = {
     {Label::tcb_bind_notification, T::tcb, {}, {T::notification}, 0},
     {Label::tcb_unbind_notification, T::tcb, {}, {}, 0},
     {Label::tcb_set_tls_base, T::tcb, {user_address}, {}, 0},
-    {Label::tcb_set_flags, T::tcb, {bit, bit}, {}, 0},
+    {Label::tcb_set_flags, T::tcb, {thread_flags, thread_flags}, {}, 0},
     {Label::tcb_set_ept_root, T::tcb, {}, {T::ept_pml4}, 0},
     {Label::tcb_set_shared_root, T::tcb, {root_start}, {T::ept_pml4}, 0},
     {Label::tcb_set_upcall, T::tcb, {user_address, user_address, library_start, library_end, block, small}, {}, 0},
@@ -192,6 +192,7 @@ private:
         case last_port: return message_.words[0] + (code & 7);
         case pin: return code % io_apic_pins;
         case bit: return code & 1;
+        case thread_flags: return code & 3;
         case vector: return code % 8;
         case vmcs_field: return vmcs_field_of(code);
         case msr: return first_msr + code % 5;

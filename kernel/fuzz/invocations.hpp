@@ -36,6 +36,7 @@ enum class Argument : u8 {
     root_start,  // of a shared root
     page_offset, // inside a frame
     attributes,
+    thread_flags,
     registers_count,
     user_address,
     port, last_port,

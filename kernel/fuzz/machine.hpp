@@ -20,6 +20,7 @@ inline constexpr u64 large_frame_end = u64{4} << 20;
 inline constexpr u64 composed_tables = large_frame - (u64{64} << 10); // what a guest's root is composed in
 inline constexpr u64 device_start = u64{1} << 33; // device memory: nobody reads it
 inline constexpr PhysAddr kernel_root{0x1000};    // of the address space for threads without one
+inline constexpr PhysAddr root_32{0x4000};        // of the address space that is composed for 32-bit threads
 inline constexpr u64 kernel_entry = 0x2003;       // what add_kernel_part writes to entry 511
 inline constexpr unsigned io_apic_pins = 24;
 
@@ -34,6 +35,8 @@ struct Machine { // put back together with the kernel's own state
     PhysAddr loaded_root{};
     Asid loaded_asid{};
     Tcb const* ran_before{}; // current thread after the last kernel entry
+    u64 space_32[4]{}; // as composed last
+    bool in_32_bit{};
     bool tick_runs{true};
     bool interrupt_pending{};
     bool fpu_enabled{};

@@ -47,6 +47,7 @@ public:
         if (operation == Operation::interrupt) return interrupt();
         if (thread.state == ThreadState::idle) return;
         run_code(thread);
+        if (thread.state == ThreadState::running_32) return trap_32(thread);
         bool const repeats = thread.context.next_ip == thread_stands_at_call && !(record_.flags & flag::anew);
         switch (repeats && operation != Operation::fault ? Operation::repeat : operation) {
         case Operation::invoke:
@@ -217,6 +218,13 @@ private:
             thread.context.next_ip = where() + 2;
             return event(SoftwareInterruptEvent{static_cast<u8>(158 + record_.arguments[0] % 97)});
         }
+    }
+    void trap_32(Tcb& thread) {
+        using namespace abi::trap32::event_word;
+        u64 const vector = Vector::make(record_.arguments[0] % 32);
+        thread.context.next_ip = static_cast<u32>(number_of(record_, 1));
+        u64 const event_word = record_.label % 3 == 0 ? vector : record_.label % 3 == 1 ? vector | Software::mask : Syscall::mask;
+        event(Trap32Event{event_word, number_of(record_, 2), number_of(record_, 3)});
     }
     void touch(Tcb& thread) const {
         abi::IpcBuffer* const buffer = thread.buffer(true);

@@ -68,12 +68,26 @@ void check_own_slots(Tcb const& tcb) {
 
 // What the return to user mode loads.
 void check_registers(Tcb const& tcb) {
-    constexpr u64 never = ~u64{0xfff} | 1u << 3 | 1u << 5 | rflags::Trap::mask; // IOPL, NT, VM, AC ... lie above bit 11
+    constexpr u64 never_64 = ~u64{0xfff} | 1u << 3 | 1u << 5 | rflags::Trap::mask; // IOPL, NT, VM, AC ... lie above bit 11
+    u64 const never = tcb.is_32_bit() ? ~(rflags::user | rflags::initial) : never_64;
     abi::UserContext const& registers = tcb.context.registers;
     require(is_canonical(tcb.context.next_ip) && is_canonical(registers.rip), "an instruction pointer that is not canonical");
     require(is_canonical(registers.fs_base) && is_canonical(registers.gs_base), "a segment base that is not canonical");
     require(!(registers.rflags & never), "flags that no user may have", registers.rflags);
     require(registers.rflags & rflags::InterruptEnable::mask, "a thread that interrupts cannot stop", registers.rflags);
+    bool const in_32_bit = tcb.is_32_bit();
+    require(tcb.context.code_selector == (in_32_bit ? abi::selector32::code : selector::code), "a code segment of the kernel");
+    require(tcb.context.stack_selector == (in_32_bit ? abi::selector32::data : selector::data), "another stack segment than its code's");
+    require(!in_32_bit || tcb.context.restore_all, "a 32-bit thread would be gone on with by SYSRET");
+}
+
+// A 32-bit thread makes no system calls: only faults stop it.
+void check_mode(Tcb const& tcb) {
+    if (!tcb.is_32_bit()) return require(tcb.state != ThreadState::running_32, "a 64-bit thread runs as one of 32 bits");
+    bool const possible = tcb.state == ThreadState::inactive || tcb.state == ThreadState::running_32 || tcb.state == ThreadState::restart ||
+                          tcb.state == ThreadState::blocked_on_send || tcb.state == ThreadState::blocked_on_reply;
+    require(possible, "a 32-bit thread is in a state that only system calls lead to", static_cast<u64>(tcb.state));
+    require(!tcb.fault || tcb.fault.label == abi::FaultLabel::trap32, "a 32-bit thread has another fault than trap32");
 }
 
 // The head's chain, both ways; returns how many there are.
@@ -130,7 +144,8 @@ void check_threads() {
     Tcb const& current = world().current();
     bool const idle = &current == &cpu.idle;
     require(idle || inventory.is_live(&current), "the running thread does not exist any more");
-    require(idle || current.state == ThreadState::running || current.state == ThreadState::running_vm, "who runs is not running");
+    require(idle || current.state == ThreadState::running || current.state == ThreadState::running_vm ||
+                current.state == ThreadState::running_32, "who runs is not running");
     require(cpu.idle.state == ThreadState::idle && !cpu.idle.in_ready_queue, "the idle thread is not what it was");
     for (Tcb const* const tcb : inventory.tcbs) {
         require(tcb->state < ThreadState::idle, "a thread in no state of a user's thread");
@@ -143,6 +158,7 @@ void check_threads() {
         check_bindings(*tcb);
         check_own_slots(*tcb);
         check_registers(*tcb);
+        check_mode(*tcb);
     }
     for (Vcpu const* const vcpu : inventory.vcpus)
         require(!vcpu->thread() || (inventory.is_live(vcpu->thread()) && vcpu->thread()->vcpu == vcpu), "a dead thread's Vcpu");

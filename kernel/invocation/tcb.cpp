@@ -110,17 +110,27 @@ struct SetTlsBase {
 };
 
 struct SetFlags {
-    static constexpr u64 fpu_disabled = 1;
+    static constexpr u64 known = abi::thread_flag::fpu_disabled | abi::thread_flag::compatibility;
     Tcb& target;
     u64 flags;
     static std::expected<SetFlags, InvocationError> decode(Invocation const& call) {
         TRY(call.needs(2, 0));
         Tcb& target = target_of(call);
-        u64 const old = target.fpu_disabled ? fpu_disabled : 0;
-        return SetFlags{target, (old & ~call.word(0)) | (call.word(1) & fpu_disabled)};
+        u64 const old = (target.fpu_disabled ? abi::thread_flag::fpu_disabled : 0) |
+                        (target.is_32_bit() ? abi::thread_flag::compatibility : 0);
+        u64 const flags = (old & ~call.word(0)) | (call.word(1) & known);
+        bool const other_mode = ((old ^ flags) & abi::thread_flag::compatibility) != 0;
+        if (other_mode && &target == &call.caller) return refuse(IllegalOperation{}); // it stands in the middle of a system call
+        return SetFlags{target, flags};
     }
     Performed perform(Kernel& kernel) const {
-        bool const disable = (flags & fpu_disabled) != 0;
+        bool const compatibility = (flags & abi::thread_flag::compatibility) != 0;
+        if (compatibility != target.is_32_bit()) {
+            suspend(kernel, target);
+            target.set_32_bit(compatibility);
+            target.registers().rflags = sane_rflags(target.registers().rflags); // a 32-bit thread's handler sets more
+        }
+        bool const disable = (flags & abi::thread_flag::fpu_disabled) != 0;
         if (disable && !target.fpu_disabled) kernel.release_fpu(target, true);
         target.fpu_disabled = disable;
         kernel.load_fpu(kernel.cpu(), kernel.current()); // saving the target's state has enabled the FPU for whoever goes on

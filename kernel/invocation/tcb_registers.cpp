@@ -81,6 +81,7 @@ struct CopyRegisters {
         if (FrameRegisters::get(flags)) {
             for (unsigned i = 0; i < frame_registers; ++i)
                 words_of(target.registers())[i] = words_of(source.registers())[i];
+            if (source.is_32_bit()) target.registers().rflags = sane_rflags(target.registers().rflags); // its handler sets more
             target.context.next_ip = target.registers().rip;
             target.context.restore_all = 1;
         }

@@ -204,7 +204,7 @@ TEST_F(TcbTest, SetTlsBaseTakesOnlyWhatTheProcessorTakes) {
 
 TEST_F(TcbTest, SetFlagsTurnsTheFpuOffAndOn) {
     EXPECT_EQ(invoke(Label::tcb_set_flags, {0}), truncated);
-    EXPECT_EQ(invoke(Label::tcb_set_flags, {0, ~u64{0}}), returned({1}));
+    EXPECT_EQ(invoke(Label::tcb_set_flags, {0, ~u64{2}}), returned({1}));
     EXPECT_TRUE(target.fpu_disabled);
     EXPECT_EQ(invoke(Label::tcb_set_flags, {0, 0}), returned({1}));
     EXPECT_EQ(invoke(Label::tcb_set_flags, {1, 0}), returned({0}));

@@ -23,6 +23,7 @@ void cancel_ipc(Kernel& kernel, Tcb& thread) {
     case ThreadState::running:
     case ThreadState::restart:
     case ThreadState::running_vm:
+    case ThreadState::running_32:
     case ThreadState::idle: break;
     }
     // A fault that waited for an answer is forgotten: the next message of this thread must not carry it.
@@ -33,7 +34,7 @@ void cancel_ipc(Kernel& kernel, Tcb& thread) {
 void suspend(Kernel& kernel, Tcb& thread) {
     cancel_ipc(kernel, thread);
     if (thread.state == ThreadState::running_vm) kernel.end_vm_enter(thread, 0); // the guest has moved on: no restart
-    if (thread.state == ThreadState::running)
+    if (thread.state == ThreadState::running || thread.state == ThreadState::running_32)
         thread.registers().rip = thread.context.next_ip; // where it will continue
     thread.state = ThreadState::inactive;
     kernel.scheduler.dequeue(thread);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/ipc/fault_message.hpp"
 
+#include <iterator>
+
 namespace {
 
 // The 18 registers of an unknown system call's message in order (ABI 9.2.1); the number follows them.
@@ -44,6 +46,30 @@ void apply_registers(Tcb const& replier, Tcb& faulted, u64 abi::UserContext::*co
     faulted.context.restore_all = 1;
 }
 
+// abi::trap32_reply from word 4 on, abi::trap32 from word 6 on.
+constexpr u64 abi::UserContext::*general_registers_32[] = {
+    &abi::UserContext::rax, &abi::UserContext::rcx, &abi::UserContext::rdx, &abi::UserContext::rbx,
+    &abi::UserContext::rbp, &abi::UserContext::rsi, &abi::UserContext::rdi, &abi::UserContext::fs_base,
+    &abi::UserContext::gs_base,
+};
+
+void apply_trap32_reply(Tcb const& replier, Tcb& faulted) {
+    namespace at = abi::trap32_reply;
+    static_assert(at::eflags == abi::register_message_words - 1, "those in registers are not general ones");
+    u64 words = abi::MessageInfo{replier.context.registers.rsi}.length();
+    abi::UserContext& registers = faulted.registers();
+    faulted.context.restore_all = 1;
+    if (words > at::flags) faulted.shared_root_visible = at::SharedRootVisible::get(replier.message_register(at::flags)) != 0;
+    if (words > at::eip) registers.rip = static_cast<u32>(replier.message_register(at::eip));
+    if (words > at::esp) registers.rsp = static_cast<u32>(replier.message_register(at::esp));
+    if (words > at::eflags) registers.rflags = sane_rflags_32(replier.message_register(at::eflags));
+    abi::IpcBuffer const* const buffer = replier.buffer(false);
+    if (!buffer) return;
+    if (words > at::words) words = at::words;
+    for (unsigned i = at::eax; i < words; ++i)
+        registers.*general_registers_32[i - at::eax] = static_cast<u32>(buffer->message[i]);
+}
+
 } // namespace
 
 u64 sane_address(u64 value) { return is_canonical(value) ? value : 0; }
@@ -52,6 +78,26 @@ u64 sane_rflags(u64 value) {
     u64 const set = rflags::Always1::mask | rflags::InterruptEnable::mask;
     u64 const clear = Bits<3>::mask | Bits<5>::mask | rflags::Trap::mask;
     return ((value | set) & ~clear) & Bits<11, 0>::mask;
+}
+
+u64 sane_rflags_32(u64 value) { return (value & rflags::user) | rflags::initial; }
+
+u64 write_trap32_message(Tcb const& faulted, Tcb& receiver) {
+    namespace at = abi::trap32;
+    static_assert(at::eip == abi::register_message_words - 1);
+    abi::UserContext const& registers = faulted.context.registers;
+    Fault const& fault = faulted.fault;
+    receiver.set_message_register(at::event, Fault::TrapEvent::get(fault.second));
+    receiver.set_message_register(at::error_code, Fault::TrapCode::get(fault.second));
+    receiver.set_message_register(at::address, fault.first);
+    receiver.set_message_register(at::eip, registers.rip);
+    abi::IpcBuffer* const buffer = receiver.buffer(true);
+    if (!buffer) return abi::register_message_words;
+    buffer->message[at::esp] = static_cast<u32>(registers.rsp);
+    buffer->message[at::eflags] = registers.rflags;
+    for (unsigned i = 0; i < std::size(general_registers_32); ++i)
+        buffer->message[at::eax + i] = static_cast<u32>(registers.*general_registers_32[i]);
+    return at::words;
 }
 
 u64 write_fault_message(Tcb const& faulted, Tcb& receiver) {
@@ -81,6 +127,7 @@ u64 write_fault_message(Tcb const& faulted, Tcb& receiver) {
         words.push(Bits<4>::get(fault.second)); // instruction fetch
         words.push(fault.second & Bits<4, 0>::mask);
         break;
+    case abi::FaultLabel::trap32: return write_trap32_message(faulted, receiver);
     case abi::FaultLabel::null:
     case abi::FaultLabel::debug_exception: break;
     }
@@ -95,6 +142,9 @@ bool apply_fault_reply(Tcb const& replier, Tcb& faulted) {
         return info.label() == 0;
     case abi::FaultLabel::user_exception:
         apply_registers(replier, faulted, exception_registers);
+        return info.label() == 0;
+    case abi::FaultLabel::trap32:
+        apply_trap32_reply(replier, faulted);
         return info.label() == 0;
     case abi::FaultLabel::null:
     case abi::FaultLabel::cap_fault:

@@ -6,6 +6,7 @@
 
 // Writes the words of the faulted thread's message to the receiver; returns how many arrived.
 u64 write_fault_message(Tcb const& faulted, Tcb& receiver);
+u64 write_trap32_message(Tcb const& faulted, Tcb& receiver); // the same for a trap32 fault
 
 // Applies the registers in the replier's message to the faulted thread. Does the thread go on?
 bool apply_fault_reply(Tcb const& replier, Tcb& faulted);
@@ -13,3 +14,4 @@ bool apply_fault_reply(Tcb const& replier, Tcb& faulted);
 // Makes a value a user gave fit for a register: ABI 7.1.2.
 u64 sane_address(u64 value); // rip, FS and GS base
 u64 sane_rflags(u64 value);
+u64 sane_rflags_32(u64 value); // of a 32-bit thread, by its handler

@@ -32,6 +32,13 @@ void invalidate(Asid asid, VirtAddr address); // one page of one address space
 void invalidate(Asid asid);                   // everything of one address space
 bool execute_never_works();                   // if not, bit 63 of a page entry must stay 0
 
+// 32-bit threads, abi/thread32.hpp. Their 4 GiB are one more address space, of the machine's own: its four PDPT entries.
+void compose_space_32(u64 const (&gibibytes)[4]); // takes effect with the next load
+void load_space_32();                             // nothing that was in the TLB for it stays
+// The processor goes to a 32-bit thread, from one that is none or from another of them: its segments, bases 0. And it leaves them.
+void begin_32_bit();
+void end_32_bit();
+
 // Threads.
 void load_segment_bases(u64 fs_base, u64 gs_base); // any value; a base that is not canonical is loaded as 0
 // FXSAVE and FXRSTOR, with the FPU enabled: 512 bytes, 16-aligned. The image must come from save_fpu or initial_fpu.

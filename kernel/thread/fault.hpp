@@ -7,8 +7,8 @@
 struct Fault {
     abi::FaultLabel label{}; // null: none
     bool in_receive_phase{}; // cap_fault
-    u64 first{};             // cap_fault: the CPtr; unknown_syscall: number; user_exception: vector; vm_fault: address
-    u64 second{};            // user_exception: code; vm_fault: the processor's error code
+    u64 first{};             // cap_fault: the CPtr; unknown_syscall: number; user_exception: vector; vm_fault: address; trap32: CR2
+    u64 second{};            // user_exception: code; vm_fault: the processor's error code; trap32: event and error code
     LookupFailure lookup{};  // cap_fault
 
     explicit operator bool() const { return label != abi::FaultLabel::null; }
@@ -22,5 +22,10 @@ struct Fault {
     }
     static Fault vm(VirtAddr address, u64 error_code) {
         return {abi::FaultLabel::vm_fault, false, address.value, error_code};
+    }
+    using TrapEvent = Bits<63, 32>; // of trap32's second word
+    using TrapCode = Bits<31, 0>;
+    static Fault trap32(u64 event, u64 error_code, u64 address) {
+        return {abi::FaultLabel::trap32, false, address, TrapEvent::make(event) | TrapCode::make(error_code)};
     }
 };

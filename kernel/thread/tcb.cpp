@@ -3,8 +3,16 @@
 
 Tcb::Tcb() {
     context.registers.rflags = rflags::initial;
+    context.code_selector = selector::code;
+    context.stack_selector = selector::data;
     time_slice = abi::time_slice_ticks;
     machine::initial_fpu(context.fpu);
+}
+
+void Tcb::set_32_bit(bool on) {
+    context.code_selector = on ? abi::selector32::code : selector::code;
+    context.stack_selector = on ? abi::selector32::data : selector::data;
+    context.restore_all = 1; // SYSRET has selectors of its own
 }
 
 abi::IpcBuffer* Tcb::unusual_buffer(bool for_writing) const {

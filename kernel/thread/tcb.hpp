@@ -16,6 +16,7 @@ enum class ThreadState : u8 { // ABI 8.1
     blocked_on_reply,
     blocked_on_notification,
     running_vm, // in VMEnter: the Vcpu runs instead of the thread
+    running_32, // as running, of a 32-bit thread (which is never in state running)
     idle,
 };
 
@@ -41,6 +42,7 @@ public:
     u8 domain{};
     u8 time_slice{}; // ticks left
     bool upcall_grace{}; // its time slice ended in an upcall; one tick more
+    bool shared_root_visible{true}; // of a 32-bit thread
 
     u64 fault_handler{}; // CPtr in the thread's own CSpace
     u64 ipc_buffer_address{};
@@ -72,7 +74,7 @@ public:
 
     bool runnable() const {
         return state == ThreadState::running || state == ThreadState::restart ||
-               state == ThreadState::running_vm;
+               state == ThreadState::running_vm || state == ThreadState::running_32;
     }
     bool stopped() const { // TCB_Resume acts on these
         switch (state) {
@@ -84,10 +86,15 @@ public:
         case ThreadState::running:
         case ThreadState::restart:
         case ThreadState::running_vm:
+        case ThreadState::running_32:
         case ThreadState::idle: break;
         }
         return false;
     }
+
+    // Extension 3, abi/thread32.hpp: TCB flag 1.
+    bool is_32_bit() const { return context.code_selector == abi::selector32::code; }
+    void set_32_bit(bool on); // the thread must be inactive
 
     // Message registers and info word, ABI 4.2. i: 0 to 3.
     static constexpr u64 abi::UserContext::*message_registers[abi::register_message_words] = {

@@ -79,7 +79,7 @@ public:
         case 11:
         case 12: return invocation(slot(), Label::tcb_bind_notification, {}, {slot()});
         case 13: return invocation(slot(), Label::tcb_unbind_notification);
-        case 14: return invocation(slot(), Label::tcb_set_flags, {random_.below(2), random_.below(4)});
+        case 14: return invocation(slot(), Label::tcb_set_flags, {random_.below(2), random_.below(2)});
         default: return invocation(slot(), Label::domain_set_set, {random_.below(2)}, {slot()});
         }
     }

@@ -3,6 +3,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -65,6 +66,14 @@ void add_kernel_part(u64* pml4) { pml4[511] = HostMachine::kernel_entry; }
 void invalidate(Asid asid, VirtAddr address) { host().invalidations.push_back({asid, address}); }
 void invalidate(Asid asid) { host().invalidations.push_back({asid, std::nullopt}); }
 bool execute_never_works() { return host().execute_never; }
+
+void compose_space_32(u64 const (&gibibytes)[4]) {
+    std::copy(std::begin(gibibytes), std::end(gibibytes), host().space_32.begin());
+    ++host().compositions;
+}
+void load_space_32() { host().loads.push_back({HostMachine::root_32, {}}); }
+void begin_32_bit() { host().in_32_bit = true; }
+void end_32_bit() { host().in_32_bit = false; }
 
 void load_segment_bases(u64 fs_base, u64 gs_base) {
     host().fs_base = fs_base;

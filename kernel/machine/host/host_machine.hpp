@@ -3,6 +3,7 @@
 // hardware would say is set by hand. The functions of machine.hpp act on the newest HostMachine.
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
@@ -44,6 +45,9 @@ struct HostMachineState {
     unsigned ends_of_interrupt{};
     bool tick_runs{true};
     u64 fs_base{}, gs_base{};
+    std::array<u64, 4> space_32{}; // as composed last
+    unsigned compositions{};
+    bool in_32_bit{};
     bool fpu_enabled{};
 
     // What the hardware holds or says.
@@ -63,6 +67,7 @@ public:
     // Physical addresses 0 to `memory` are the arena; it is clear, and costs only what is touched.
     static constexpr u64 memory = u64{4} << 30;
     static constexpr PhysAddr kernel_root{0x1000}; // of the address space for threads without one
+    static constexpr PhysAddr root_32{0x3000}; // stands in loads for the address space of 32-bit threads
     static constexpr u64 kernel_entry = 0x2003;    // what add_kernel_part writes to entry 511
 
     HostMachine();

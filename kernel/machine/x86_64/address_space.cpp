@@ -7,6 +7,7 @@
 #include "kernel/machine/machine.hpp"
 #include "kernel/machine/x86_64/features.hpp"
 #include "kernel/machine/x86_64/instructions.hpp"
+#include "kernel/machine/x86_64/paging.hpp"
 #include "x86/registers.hpp"
 
 namespace machine {
@@ -52,6 +53,14 @@ void load_address_space(PhysAddr root, Asid asid) {
     loaded_asid = asid;
     if (ids_enabled) return load_with_id(root, asid);
     processor::write_cr3(root.value);
+}
+
+// It shares PCID 0 with the kernel's own address space: each load forgets what the other left.
+void load_space_32() {
+    loaded_root = root_32();
+    loaded_asid = {};
+    processor::write_cr3(loaded_root.value);
+    if (ids_enabled) stale.insert(loaded_asid);
 }
 
 void invalidate(Asid asid, VirtAddr address) {

@@ -51,6 +51,16 @@ constinit u64 descriptors[] = {
     0x00affb000000ffff, // 0x3b user code
 };
 constexpr u16 task_state_selector = 0x18;
+
+// In force while a 32-bit thread runs (abi/thread32.hpp): what the kernel needs at the same places, and at the very end what the thread
+// may load. No 64-bit code segment for user mode.
+constexpr unsigned descriptors_of_32_bit = 512;
+constinit u64 descriptors_32[descriptors_of_32_bit]{};
+constexpr u64 flat_code_32 = 0x00cffb000000ffff;
+constexpr u64 flat_data_32 = 0x00cff3000000ffff;
+static_assert(abi::selector32::code == ((descriptors_of_32_bit - 2) << 3 | 3));
+static_assert(abi::selector32::data == ((descriptors_of_32_bit - 1) << 3 | 3));
+
 constexpr u64 star = u64{0x2b} << 48 | u64{0x08} << 32;
 
 constinit TaskState task_state{};
@@ -62,6 +72,11 @@ struct TrapStack {
     alignas(16) std::byte bytes[4096];
 };
 constinit TrapStack trap_stacks[sizeof vectors_with_stacks]{};
+
+// INT 255 does nothing: ABI 4.7. In a 32-bit thread it is a fault like every other INT n.
+void set_spurious_gate(bool from_user) {
+    gates[spurious_vector] = Gate::make(reinterpret_cast<u64>(&ignore_interrupt), 0, from_user);
+}
 
 void fill_gates() {
     for (unsigned vector = 0; vector < 256; ++vector) {
@@ -77,7 +92,18 @@ void fill_gates() {
     u64 const ignore = reinterpret_cast<u64>(&ignore_interrupt);
     for (unsigned vector = 0x20; vector < first_irq_vector; ++vector)
         gates[vector] = Gate::make(ignore, 0, false);
-    gates[spurious_vector] = Gate::make(ignore, 0, true); // INT 255 does nothing: ABI 4.7
+    set_spurious_gate(true);
+}
+
+TableRegister const gdt{sizeof descriptors - 1, reinterpret_cast<u64>(descriptors)};
+TableRegister const gdt_32{sizeof descriptors_32 - 1, reinterpret_cast<u64>(descriptors_32)};
+
+// The table, and the same selector in the four registers that the kernel does not use.
+void load_segments(TableRegister const& table, u64 selector) {
+    asm volatile("lgdt %0\n mov %w1, %%ds\n mov %w1, %%es\n mov %w1, %%fs\n mov %w1, %%gs"
+                 :
+                 : "m"(table), "r"(selector)
+                 : "memory");
 }
 
 } // namespace
@@ -90,8 +116,10 @@ void load_descriptors() {
     u64 const limit = sizeof(TaskState) - 1;
     descriptors[3] = limit | Bits<23, 0>::get(base) << 16 | u64{0x89} << 40 | Bits<31, 24>::get(base) << 56;
     descriptors[4] = base >> 32;
+    for (unsigned i = 1; i < 5; ++i) descriptors_32[i] = descriptors[i];
+    descriptors_32[descriptors_of_32_bit - 2] = flat_code_32;
+    descriptors_32[descriptors_of_32_bit - 1] = flat_data_32;
 
-    TableRegister const gdt{sizeof descriptors - 1, reinterpret_cast<u64>(descriptors)};
     TableRegister const idt{sizeof gates - 1, reinterpret_cast<u64>(gates)};
     // After a reset LDTR names 64 KiB at address 0, which is user memory: call gates there would lead into the kernel.
     asm volatile("lgdt %0\n lidt %1\n ltr %w2\n lldt %w4\n"
@@ -107,9 +135,21 @@ void enable_syscall() {
     constexpr u64 flag_mask = 1 << 8 | 1 << 9 | 1 << 10 | 3 << 12 | 1 << 14 | 1 << 18;
     processor::write_msr(msr::star, star);
     processor::write_msr(msr::lstar, reinterpret_cast<u64>(&syscall_entry));
+    processor::write_msr(msr::cstar, reinterpret_cast<u64>(&syscall_entry_32));
     processor::write_msr(msr::syscall_flag_mask, flag_mask);
     processor::write_msr(msr::efer, processor::read_msr(msr::efer) | efer::SystemCall::mask);
     processor::write_msr(msr::sysenter_cs, 0); // SYSENTER faults in user mode, whatever the firmware left there
+}
+
+void begin_32_bit() {
+    set_spurious_gate(false);
+    load_segments(gdt_32, abi::selector32::data);
+}
+
+// User mode finds null selectors, as at first.
+void end_32_bit() {
+    set_spurious_gate(true);
+    load_segments(gdt, 0);
 }
 
 } // namespace machine

@@ -3,16 +3,18 @@
 // one kernel stack, empty whenever a thread runs. The kernel runs with interrupts off, except in the two functions at the end.
 #include "kernel/machine/x86_64/context_offsets.h"
 
-#define USER_CS 0x2B
-#define USER_SS 0x33
+#define SELECTOR_RING 0x03
+#define SELECTOR_32_BIT 0x80 // set in the code selector of 32-bit threads alone
+#define USER_CS_32 0xFF3
 #define EXCEPTION_DEBUG 1
 #define EXCEPTION_GENERAL_PROTECTION 13
-// What a thread may have in RFLAGS: CF PF AF ZF SF TF DF OF NT RF AC ID.
+#define SYSCALL_OF_32_BIT 256 // for on_trap_32: beside the vectors
+// What a thread may have in RFLAGS: CF PF AF ZF SF TF DF OF NT RF AC ID. Also rflags::user.
 #define USER_RFLAGS 0x254DD5
 #define ALWAYS_RFLAGS 0x202 // bit 1, IF
 
     .section .text
-    .globl syscall_entry, return_to_user, wait_for_interrupt, take_interrupt, trap_stubs, ignore_interrupt
+    .globl syscall_entry, syscall_entry_32, return_to_user, wait_for_interrupt, take_interrupt, trap_stubs, ignore_interrupt
 
 // SYSCALL: rcx is the address after it, r11 the flags; FMASK has cleared IF, TF, DF, NT, AC.
     .balign 64
@@ -71,13 +73,13 @@ return_to_current:
 
 return_by_iret:
     mov $kernel_stack_top, %rsp
-    pushq $USER_SS
+    pushq CONTEXT_STACK_SELECTOR(%rax)
     pushq CONTEXT_RSP(%rax)
     mov CONTEXT_RFLAGS(%rax), %rcx
     and $USER_RFLAGS, %ecx
     or $ALWAYS_RFLAGS, %ecx
     push %rcx
-    pushq $USER_CS
+    pushq CONTEXT_CODE_SELECTOR(%rax)
     pushq CONTEXT_NEXT_IP(%rax)
     mov CONTEXT_RBX(%rax), %rbx
     mov CONTEXT_RCX(%rax), %rcx
@@ -118,8 +120,8 @@ trap_stubs:
     .endr
 
 trap:
-    testb $3, 24(%rsp)
-    jz trap_from_kernel
+    testb $SELECTOR_RING | SELECTOR_32_BIT, 24(%rsp)
+    jle trap_not_from_64_bit // zero: the kernel; negative: a 32-bit thread
     push %rax
     mov current_context(%rip), %rax
     mov %rbx, CONTEXT_RBX(%rax)
@@ -155,6 +157,56 @@ trap_saved:
     call on_trap
     jmp return_to_current
 
+// The same for a 32-bit thread, which has fewer registers: the others are in its Context as they were. restore_all is set.
+trap_not_from_64_bit:
+    jz trap_from_kernel
+    push %rax
+    mov current_context(%rip), %rax
+    mov %rbx, CONTEXT_RBX(%rax)
+    mov %rcx, CONTEXT_RCX(%rax)
+    mov %rdx, CONTEXT_RDX(%rax)
+    mov %rsi, CONTEXT_RSI(%rax)
+    mov %rdi, CONTEXT_RDI(%rax)
+    mov %rbp, CONTEXT_RBP(%rax)
+    pop %rcx
+    mov %rcx, CONTEXT_RAX(%rax)
+    pop %rdi // vector
+    pop %rsi // error code
+    pop %rcx
+    mov %rcx, CONTEXT_RIP(%rax)
+    mov %rcx, CONTEXT_NEXT_IP(%rax)
+    mov 8(%rsp), %rcx
+    mov %rcx, CONTEXT_RFLAGS(%rax)
+    mov 16(%rsp), %rcx
+    mov %rcx, CONTEXT_RSP(%rax)
+trap_32_saved:
+    mov $kernel_stack_top, %rsp
+    pushq $2
+    popfq
+    call on_trap_32
+    jmp return_to_current
+
+// SYSCALL in a 32-bit thread (AMD): as syscall_entry.
+    .balign 64
+syscall_entry_32:
+    mov %rsp, user_stack_pointer(%rip)
+    mov current_context(%rip), %rsp
+    mov %rcx, CONTEXT_NEXT_IP(%rsp)
+    mov %rcx, CONTEXT_RIP(%rsp)
+    mov %r11, CONTEXT_RFLAGS(%rsp)
+    mov %rax, CONTEXT_RAX(%rsp)
+    mov %rbx, CONTEXT_RBX(%rsp)
+    mov %rcx, CONTEXT_RCX(%rsp)
+    mov %rdx, CONTEXT_RDX(%rsp)
+    mov %rsi, CONTEXT_RSI(%rsp)
+    mov %rdi, CONTEXT_RDI(%rsp)
+    mov %rbp, CONTEXT_RBP(%rsp)
+    mov user_stack_pointer(%rip), %rax
+    mov %rax, CONTEXT_RSP(%rsp)
+    mov $SYSCALL_OF_32_BIT, %edi
+    xor %esi, %esi
+    jmp trap_32_saved
+
 trap_from_kernel:
     cmpl $32, (%rsp)
     jae interrupt_in_kernel
@@ -167,6 +219,9 @@ trap_from_kernel:
     // The way out refused a non-canonical rip. The Context is as it was: report a fault of the thread.
     mov $EXCEPTION_GENERAL_PROTECTION, %edi
     xor %esi, %esi
+    mov current_context(%rip), %rax
+    cmpq $USER_CS_32, CONTEXT_CODE_SELECTOR(%rax)
+    je trap_32_saved
     jmp trap_saved
 
 // Interrupts are on in wait_for_interrupt and take_interrupt only, which push nothing: return from them with the vector.
@@ -178,7 +233,10 @@ interrupt_in_kernel:
 // A thread that single-steps over SYSCALL: some processors trap after it, which is already here. Its TF is in r11 for later.
 debug_in_kernel:
     cmpq $syscall_entry, 16(%rsp)
+    je debug_at_syscall
+    cmpq $syscall_entry_32, 16(%rsp)
     jne fault_in_kernel
+debug_at_syscall:
     add $16, %rsp
     iretq
 

@@ -13,16 +13,19 @@ return_to_user(Context* context); // the first time; afterwards by returning fro
 unsigned wait_for_interrupt();    // sleeps; the vector of the interrupt that ended it, not acknowledged
 unsigned take_interrupt();        // the vector of a pending interrupt, not acknowledged; 0: none
 void syscall_entry();
+void syscall_entry_32(); // where the processor knows SYSCALL in compatibility mode
 void ignore_interrupt();
 extern std::byte trap_stubs[]; // 256 stubs of 16 bytes
 extern Context* current_context;
 
-// Called by entry.S on the kernel stack with interrupts off, the user's registers saved in *current_context. Both return the
-// Context to go on with in user mode. on_syscall belongs to kernel/boot/enter.cpp, on_trap to trap.cpp.
+// Called by entry.S on the kernel stack with interrupts off, the user's registers saved in *current_context. They return the
+// Context to go on with in user mode. on_syscall belongs to kernel/boot/enter.cpp, the others to trap.cpp.
 Context* on_syscall();
 Context* on_trap(u64 vector, u64 error_code);
+Context* on_trap_32(u64 vector, u64 error_code); // from a 32-bit thread; vector 256: SYSCALL
 
 } // extern "C"
 
 // Every event but SYSCALL goes from trap.cpp to here: kernel/boot/enter.cpp.
 Context* enter(Event const& event);
+Context* enter_from_32_bit(Event const& event);

@@ -27,6 +27,7 @@ constexpr u64 max_gib_of_small_pages = 64;
 constinit Table* next_table = page_pool_start;
 constinit Table kernel_pml4{};
 constinit Table kernel_pdpt{};
+constinit Table pml4_32{}, pdpt_32{}; // of 32-bit threads: the kernel's part, and four entries from elsewhere
 
 PhysAddr image_physical(void const* object) { return {reinterpret_cast<u64>(object) - image_base}; }
 
@@ -111,6 +112,9 @@ void load_kernel_tables(FixedVector<MemoryRange, 16> const& ram, FixedVector<Phy
     if (features().no_execute) no_execute = PageEntry::NoExecute::mask;
     kernel_pml4.entries[511].word =
         image_physical(&kernel_pdpt).value | PageEntry::Present::mask | PageEntry::Write::mask;
+    constexpr u64 user_table = PageEntry::Present::mask | PageEntry::Write::mask | PageEntry::User::mask;
+    pml4_32.entries[0].word = image_physical(&pdpt_32).value | user_table;
+    pml4_32.entries[511] = kernel_pml4.entries[511];
     map_image();
     for (auto const& range : ram) map_window(range);
     for (unsigned i = 0; i < devices.size(); ++i)
@@ -124,6 +128,10 @@ std::byte* window(PhysAddr address) { return reinterpret_cast<std::byte*>(addres
 PhysAddr physical(void const* in_window) { return {reinterpret_cast<u64>(in_window) & ~window_base}; }
 PhysAddr kernel_address_space() { return image_physical(&kernel_pml4); }
 void add_kernel_part(u64* pml4) { pml4[511] = kernel_pml4.entries[511].word; }
+PhysAddr root_32() { return image_physical(&pml4_32); }
+void compose_space_32(u64 const (&gibibytes)[4]) {
+    for (unsigned i = 0; i < 4; ++i) pdpt_32.entries[i].word = gibibytes[i];
+}
 bool execute_never_works() { return features().no_execute; }
 
 } // namespace machine

@@ -19,11 +19,14 @@ static_assert(
     CONTEXT_R12 == offsetof(Context, registers.r12) && CONTEXT_R13 == offsetof(Context, registers.r13) &&
     CONTEXT_R14 == offsetof(Context, registers.r14) && CONTEXT_R15 == offsetof(Context, registers.r15));
 static_assert(CONTEXT_NEXT_IP == offsetof(Context, next_ip) &&
-              CONTEXT_RESTORE_ALL == offsetof(Context, restore_all));
+              CONTEXT_RESTORE_ALL == offsetof(Context, restore_all) &&
+              CONTEXT_CODE_SELECTOR == offsetof(Context, code_selector) &&
+              CONTEXT_STACK_SELECTOR == offsetof(Context, stack_selector));
 
 namespace {
 
-constexpr u8 double_fault = 8, page_fault = 14, machine_check = 18;
+constexpr u8 breakpoint = 3, overflow = 4, double_fault = 8, page_fault = 14, machine_check = 18;
+constexpr u64 syscall_of_32_bit = 256;
 constexpr u8 first_interrupt = 32;
 constexpr u8 first_software_interrupt = 158, last_software_interrupt = 254;
 
@@ -33,15 +36,26 @@ struct KernelFault {
     u64 vector, error_code, rip, cs, rflags, rsp, ss;
 };
 
+bool may_be_software_interrupt(u8 vector) {
+    return vector >= first_software_interrupt && vector <= last_software_interrupt;
+}
+
+// These vectors are the user's INT n. A device whose owner made it send one has to be acknowledged, no more.
+bool was_a_device(u8 vector) {
+    if (!machine::interrupt_in_service(vector)) return false;
+    machine::end_of_interrupt();
+    return true;
+}
+
 Context* on_interrupt(u8 vector) {
-    if (vector < first_software_interrupt || vector > last_software_interrupt)
-        return enter(InterruptEvent{vector});
-    // These vectors are the user's INT n. A device whose owner made it send one has to be acknowledged, no more.
-    if (machine::interrupt_in_service(vector)) {
-        machine::end_of_interrupt();
-        return current_context;
-    }
+    if (!may_be_software_interrupt(vector)) return enter(InterruptEvent{vector});
+    if (was_a_device(vector)) return current_context;
     return enter(SoftwareInterruptEvent{vector});
+}
+
+[[noreturn]] void stop_for(u8 vector) {
+    machine::fatal("exception ", u64{vector}, " in user mode at ", machine::Hex{current_context->registers.rip},
+                   ": the processor cannot go on");
 }
 
 } // namespace
@@ -49,12 +63,23 @@ Context* on_interrupt(u8 vector) {
 Context* on_trap(u64 number, u64 error_code) {
     u8 const vector = static_cast<u8>(number);
     if (vector >= first_interrupt) return on_interrupt(vector);
-    if (vector == double_fault || vector == machine_check) {
-        machine::fatal("exception ", u64{vector}, " in user mode at ", machine::Hex{current_context->registers.rip},
-                       ": the processor cannot go on");
-    }
+    if (vector == double_fault || vector == machine_check) stop_for(vector);
     if (vector == page_fault) return enter(PageFaultEvent{{processor::read_cr2()}, error_code});
     return enter(ExceptionEvent{vector, error_code});
+}
+
+Context* on_trap_32(u64 number, u64 error_code) {
+    using namespace abi::trap32;
+    if (number == page_fault) return enter_from_32_bit(Trap32Event{page_fault, error_code, processor::read_cr2()});
+    if (number == syscall_of_32_bit) return enter_from_32_bit(Trap32Event{event_word::Syscall::mask, 0, 0});
+    u8 const vector = static_cast<u8>(number);
+    if (vector >= first_interrupt) {
+        if (!may_be_software_interrupt(vector)) return enter_from_32_bit(InterruptEvent{vector});
+        if (was_a_device(vector)) return current_context;
+    }
+    if (vector == double_fault || vector == machine_check) stop_for(vector);
+    bool const software = vector >= first_interrupt || vector == breakpoint || vector == overflow;
+    return enter_from_32_bit(Trap32Event{vector | event_word::Software::make(software), error_code, 0});
 }
 
 extern "C" [[noreturn]] void on_kernel_fault(KernelFault const& fault);

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernel extension 3, 32-bit threads: abi/thread32.hpp. Their state is running_32 where another's is running: so whoever goes to one
+// passes through finish(), and the ways between 64-bit threads need not know of them.
+#include <iterator>
+
+#include "kernel/kernel.hpp"
+#include "kernel/memory/composed_root.hpp"
+
+Tcb& Kernel::handle_32_bit(Cpu& cpu, Event const& event) {
+    cpu_ = &cpu;
+    Tcb& thread = current();
+    Tcb* next = nullptr;
+    if (auto const* const trap = std::get_if<Trap32Event>(&event)) {
+        Fault const fault = Fault::trap32(trap->event, trap->error_code, trap->address);
+        if (options_.fast_paths) next = fast_path::trap_32(*this, fault);
+        if (!next) raise(thread, fault);
+    } else if (auto const* const interrupt = std::get_if<InterruptEvent>(&event)) {
+        on_interrupt(interrupt->vector);
+    }
+    if (!next) next = &next_thread();
+    if (next != &thread) machine::end_32_bit();
+    return finish(*next);
+}
+
+void Kernel::go_on_in_32_bit(Tcb& thread, bool another) {
+    // IRETQ would refuse more: somebody may have written the registers.
+    thread.context.next_ip = static_cast<u32>(thread.context.next_ip);
+    thread.registers().rsp = static_cast<u32>(thread.registers().rsp);
+    load_space_32(thread, another);
+    if (another) {
+        machine::begin_32_bit();
+        machine::load_segment_bases(static_cast<u32>(thread.registers().fs_base),
+                                    static_cast<u32>(thread.registers().gs_base));
+    }
+    load_fpu(*cpu_, thread);
+    cpu_->stale = 0;
+}
+
+// The load leaves nothing in the TLB. What was unmapped since it was loaded the last time has been unmapped by another thread.
+void Kernel::load_space_32(Tcb const& thread, bool another) {
+    Cap const& shared = thread.cap(Tcb::shared_root);
+    Cpu::Space32 const wanted{.root = thread.cap(Tcb::ept_root).raw().high,
+                              .shared = thread.shared_root_visible ? shared.raw().high : 0,
+                              .first = shared.is_null() ? ~u64{0} : thread.first_shared,
+                              .tables = guest_tags.tables()};
+    bool const same = wanted == cpu_->space_32;
+    if (!same) {
+        u64 gibibytes[pdpt_entries_of_pae]{};
+        if (auto const roots = roots_of_guest(asids, thread, GuestPaging::pae)) compose_lowest(*roots, gibibytes);
+        if (!thread.shared_root_visible)
+            for (u64 i = 0; i < std::size(gibibytes); ++i)
+                if (i >= wanted.first >> level_shift::pdpt) gibibytes[i] = 0;
+        machine::compose_space_32(gibibytes);
+        cpu_->space_32 = wanted;
+    }
+    if (!same || another) {
+        machine::load_space_32();
+        cpu_->loaded_space = Cpu::space_of_32_bit;
+    }
+}
