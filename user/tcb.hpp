@@ -2,6 +2,7 @@
 // Threads: TCB invocations, ABI 7.1, with the extensions abi/upcall.hpp and TCBSetEPTRoot.
 #pragma once
 
+#include "abi/thread32.hpp"
 #include "abi/upcall.hpp"
 #include "user/ipc.hpp"
 #include "user/vspace.hpp"
@@ -59,7 +60,7 @@ struct Tcb {
     Result<> set_tls_base(u64 base) const {
         return perform(cptr, abi::Label::tcb_set_tls_base, {base});
     }
-    // Flag bit 0: the thread has no FPU. Returns the new flags.
+    // Bits of abi::thread_flag. Returns the new flags.
     Result<u64> set_flags(u64 clear, u64 set) const {
         return TRY(invoke(cptr, abi::Label::tcb_set_flags, {clear, set})).words[0];
     }
