@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "test/thread32/tests.hpp"
+
+void test_spaces() {
+    group("spaces");
+}
