@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/overload.hpp"
+#include "x86/emulate/emulator.hpp"
 
 namespace vmm {
 namespace {
@@ -13,7 +14,6 @@ namespace {
 enum : unsigned { rax = 0, rcx = 1, rdx = 2, rbx = 3 };
 constexpr u64 interrupt_flag = 1 << 9;
 constexpr u64 no_such_hypercall = ~u64{0} - 999; // KVM's -1000
-constexpr unsigned longest_instruction = 15;
 
 // While the guest computes, timer interrupts come at most this often; Linux catches up with the
 // ticks it missed. When it is idle they are on time.
@@ -43,7 +43,10 @@ bool is_progress(Exit const& exit) {
 Monitor::Monitor(Guest guest, GuestMemory memory, Engine& engine, Host& host,
                  ClockBase const& clock, CpuidSource source)
     : guest_(std::move(guest)), engine_(engine), host_(host), output_(host, guest_.report_at),
-      machine_(memory, output_, clock, source), tsc_khz_(clock.tsc_khz) {}
+      machine_(memory, output_, clock, source), processor_(engine, machine_, host),
+      tsc_khz_(clock.tsc_khz) {
+    engine_.attach(processor_);
+}
 
 int Monitor::run() {
     for (bool first = true;; first = false) {
@@ -133,7 +136,10 @@ Monitor::Handled Monitor::handle(Exit const& exit) {
                 cpuid();
                 return {};
             },
-            [&](exits::Halt) -> Handled { return idle(); },
+            [&](exits::Halt) -> Handled {
+                engine_.advance();
+                return idle();
+            },
             [&](exits::ReadMsr) -> Handled {
                 read_msr();
                 return {};
@@ -144,11 +150,10 @@ Monitor::Handled Monitor::handle(Exit const& exit) {
             },
             [&](exits::Port const& access) -> Handled { return port(access); },
             [&](exits::Memory const& access) -> Handled { return device_access(access); },
-            [&](exits::Emulate) -> Handled { return fail(stop("needs an instruction emulated")); },
+            [&](exits::Emulate) -> Handled { return emulate(); },
             [&](exits::InvalidOpcode) -> Handled { return invalid_opcode(); },
             [&](exits::Hypercall) -> Handled {
-                set_register(rax, no_such_hypercall);
-                engine_.advance();
+                hypercall();
                 return {};
             },
             [&](exits::Ignored) -> Handled {
@@ -168,9 +173,8 @@ Monitor::Handled Monitor::handle(Exit const& exit) {
         exit);
 }
 
-// HLT: sleeps until there is an interrupt for the guest.
+// Behind HLT: sleeps until there is an interrupt for the guest.
 Monitor::Handled Monitor::idle() {
-    engine_.advance();
     if ((engine_.core().rflags & interrupt_flag) == 0)
         return fail(stop("halted with interrupts off, nothing can wake it"));
     for (;;) {
@@ -180,6 +184,14 @@ Monitor::Handled Monitor::idle() {
         host_.flush();
         host_.wait();
     }
+}
+
+void Monitor::hypercall() {
+    constexpr u64 length = 3; // of VMCALL and VMMCALL
+    x86::CoreState core = engine_.core();
+    core.registers.value[rax] = no_such_hypercall;
+    core.rip += length;
+    engine_.set_core(core);
 }
 
 void Monitor::set_register(unsigned number, u64 value) {
@@ -225,9 +237,7 @@ void Monitor::write_msr() {
 }
 
 Monitor::Handled Monitor::port(exits::Port const& access) {
-    if (access.string)
-        return fail(stop("string instruction on port " + hex(access.port) +
-                         ", which no device here understands"));
+    if (access.string) return emulate();
     u64 const old = engine_.core().registers.value[rax];
     u64 const bits = access.size == 4 ? 0xffffffff : (u64{1} << 8 * access.size) - 1;
     if (access.in) {
@@ -240,45 +250,28 @@ Monitor::Handled Monitor::port(exits::Port const& access) {
     return {};
 }
 
-std::vector<u8> Monitor::fetch_instruction() {
-    std::vector<u8> code;
-    bool const supervisor = engine_.cpl() != 3;
-    for (u64 at = engine_.core().rip; code.size() < longest_instruction; ++at) {
-        auto const physical = engine_.translate(at, x86::Access::execute, supervisor);
-        auto const byte = physical ? machine_.memory().read<u8>(*physical) : std::nullopt;
-        if (!byte) break;
-        code.push_back(*byte);
-    }
-    return code;
-}
-
 Monitor::Handled Monitor::device_access(exits::Memory const& access) {
     char const* const verb = access.fetch ? "executes" : access.write ? "writes" : "reads";
     if (access.fetch || !machine_.has_device(access.address))
         return fail(stop(std::string(verb) + " guest-physical address " +
                          hex(access.address.value) +
                          ", where there is neither memory nor a device"));
-    auto const code = fetch_instruction();
-    auto const instruction = x86::decode_memory_instruction(code, mode());
-    if (!instruction)
-        return fail(stop(std::string(verb) + " the device at " + hex(access.address.value) +
-                         " with an instruction that is not made for devices"));
-    x86::CoreState core = engine_.core();
-    u64 const read =
-        instruction->reads() ? machine_.read_device(access.address, instruction->width, host_.now())
-                             : 0;
-    u64 const written = x86::execute(*instruction, read, core.registers, core.rflags);
-    if (instruction->writes())
-        machine_.write_device(access.address, instruction->width, written, host_.now());
-    core.rip += instruction->length;
-    engine_.set_core(core);
-    return {};
+    return emulate();
 }
 
-x86::Mode Monitor::mode() {
-    auto const code = engine_.segment(x86::SegmentName::cs);
-    return x86::access_rights::Long::get(code.access_rights) ? x86::Mode::long64
-                                                             : x86::Mode::protected32;
+// The instruction at rip, as the guest's processor would carry it out.
+Monitor::Handled Monitor::emulate() {
+    auto const result = x86::emulate(processor_);
+    switch (result.outcome) {
+    case x86::Outcome::done:
+    case x86::Outcome::repeat: break; // the guest's next run begins with the rest
+    case x86::Outcome::halt: return idle();
+    case x86::Outcome::raised: engine_.inject(result.exception); break;
+    case x86::Outcome::hypercall: hypercall(); break;
+    case x86::Outcome::triple_fault: return fail(stop("triple fault"));
+    case x86::Outcome::unsupported: return fail(stop(std::string("cannot emulate ") + result.why));
+    }
+    return {};
 }
 
 Monitor::Handled Monitor::invalid_opcode() {

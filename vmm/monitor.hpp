@@ -10,12 +10,9 @@
 #include <expected>
 #include <string>
 
-#include "vmm/engine/engine.hpp"
-#include "vmm/host.hpp"
+#include "vmm/guest_processor.hpp"
 #include "vmm/output_watch.hpp"
-#include "vmm/pc/machine.hpp"
 #include "vmm/report.hpp"
-#include "x86/emulate/memory_instruction.hpp"
 
 namespace vmm {
 
@@ -55,9 +52,9 @@ private:
     void write_msr();
     Handled port(exits::Port const& access);
     Handled device_access(exits::Memory const& access);
+    Handled emulate();
+    void hypercall();
     Handled invalid_opcode();
-    std::vector<u8> fetch_instruction();
-    x86::Mode mode();
     Stop stop(std::string reason);
     void set_register(unsigned number, u64 value);
     void report(std::optional<u32> mark = {});
@@ -67,6 +64,7 @@ private:
     Host& host_;
     OutputWatch output_;
     Machine machine_;
+    GuestProcessor processor_;
     ExitCounts counts_;
     u64 tsc_khz_;
     u64 started_{};

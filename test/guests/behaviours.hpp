@@ -18,8 +18,7 @@ void read_unmapped(std::string_view);
 void write_unmapped(std::string_view);
 void execute_unmapped(std::string_view);
 void missing_device(std::string_view);
-void string_port(std::string_view);
-void string_device(std::string_view);
+void vector_device(std::string_view);
 void halt(std::string_view);
 
 // Without an end.
@@ -33,6 +32,7 @@ void reboot(std::string_view);
 void msr(std::string_view);
 void ports(std::string_view);
 void privileged(std::string_view);
+void strings(std::string_view); // string instructions on ports and on a device in memory
 void state(std::string_view parts); // FPU ("avx": with AVX), debug registers, MSRs
 void wild(std::string_view seed);   // executes random bytes
 

@@ -20,8 +20,7 @@ constexpr Behaviour behaviours[] = {
     {"write-unmapped", write_unmapped},
     {"execute-unmapped", execute_unmapped},
     {"missing-device", missing_device},
-    {"string-port", string_port},
-    {"string-device", string_device},
+    {"vector-device", vector_device},
     {"halt", halt},
     {"flood", flood},
     {"flood-blindly", flood_blindly},
@@ -31,6 +30,7 @@ constexpr Behaviour behaviours[] = {
     {"msr", msr},
     {"ports", ports},
     {"privileged", privileged},
+    {"strings", strings},
     {"state", state},
     {"wild", wild},
 };

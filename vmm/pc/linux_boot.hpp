@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "vmm/pc/guest_memory.hpp"
-#include "x86/emulate/memory_instruction.hpp"
+#include "x86/emulate/processor.hpp"
 
 namespace vmm {
 

@@ -22,8 +22,10 @@ Result single_step(Processor& processor) {
 } // namespace
 
 Result emulate(Processor& processor) {
-    if (!cr0::ProtectedMode::get(processor.control_register(0))) return unsupported("real mode");
     Execution e(processor);
+    bool const real_mode =
+        !e.long_mode() && !cr0::ProtectedMode::get(processor.control_register(0));
+    if (real_mode) return unsupported("real mode");
     if (e.flag(flags::virtual_8086)) return unsupported("virtual-8086 mode");
     bool const stepping = e.flag(flags::trap) != 0;
     if (auto const fetched = e.fetch(); !fetched) return raised(fetched.error());
