@@ -16,6 +16,9 @@ Mode mode_of(Segment const& code, u64 efer) {
                                                              : Mode::protected16;
 }
 
+// No state of any guest: what it remembers follows from the bytes alone.
+thread_local DecodeCache decoded_lately;
+
 bool is_high_byte(Instruction const& instruction, unsigned number, unsigned bytes) {
     return bytes == 1 && !instruction.rex && number >= 4 && number < 8; // ah ch dh bh
 }
@@ -42,14 +45,14 @@ OrException<> Execution::fetch() {
     auto const place =
         TRY(locate(address, static_cast<unsigned>(in_page), Access::execute, cpl < 3));
     load(place, bytes);
-    auto decoded = decode({bytes, in_page}, mode);
+    auto decoded = decoded_lately.decode({bytes, in_page}, mode);
     if (!decoded && decoded.error() == BadCode::cut_off && in_page < available) {
         // The rest stands on the next page, which only counts if the instruction reaches it.
         u64 const rest = long64() ? address + in_page : (address + in_page) & 0xffffffff;
         auto const more =
             TRY(locate(rest, static_cast<unsigned>(available - in_page), Access::execute, cpl < 3));
         load(more, bytes + in_page);
-        decoded = decode({bytes, available}, mode);
+        decoded = decoded_lately.decode({bytes, available}, mode);
     }
     if (!decoded)
         return fail(decoded.error() == BadCode::invalid ? exceptions::invalid_opcode()

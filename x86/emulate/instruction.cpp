@@ -2,6 +2,8 @@
 #include "x86/emulate/instruction.hpp"
 
 #include <Zydis/Zydis.h>
+#include <algorithm>
+#include <cstring>
 
 #include "x86/emulate/arithmetic.hpp"
 
@@ -123,6 +125,26 @@ std::expected<Instruction, BadCode> decode(std::span<u8 const> bytes, Mode mode)
     result.memory = decoded.raw.modrm.offset != 0 && decoded.raw.modrm.mod != 3;
     if (result.memory) read_address(decoded, long64, result);
     return result;
+}
+
+std::expected<Instruction, BadCode> DecodeCache::decode(std::span<u8 const> bytes, Mode mode) {
+    Key key{};
+    std::memcpy(&key, bytes.data(), std::min<std::size_t>(bytes.size(), longest_instruction));
+    constexpr u64 golden_ratio = 0x9e3779b97f4a7c15;
+    Entry& entry = entries_[static_cast<u32>(key.words[0]) * golden_ratio >> 56];
+    auto const length = entry.instruction.length;
+    auto const same = [&](unsigned word) {
+        int const counting = 8 * (length - 8 * static_cast<int>(word)); // bits of the word
+        if (counting <= 0) return true;
+        u64 const mask = mask_of(static_cast<unsigned>(counting) / 8);
+        return ((key.words[word] ^ entry.key.words[word]) & mask) == 0;
+    };
+    bool const hit =
+        length != 0 && length <= bytes.size() && entry.mode == mode && same(0) && same(1);
+    if (hit) return entry.instruction;
+    auto const decoded = x86::decode(bytes, mode);
+    if (decoded) entry = {key, *decoded, mode};
+    return decoded;
 }
 
 char const* name_of(Instruction const& instruction) {

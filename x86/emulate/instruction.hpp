@@ -3,6 +3,7 @@
 // is a pure function.
 #pragma once
 
+#include <array>
 #include <expected>
 #include <span>
 
@@ -48,6 +49,24 @@ enum class BadCode : u8 {
 };
 
 std::expected<Instruction, BadCode> decode(std::span<u8 const> bytes, Mode mode);
+
+// Remembers what was decoded lately: kernels come back to the same few instructions all the time,
+// and decoding costs several times what carrying them out does.
+class DecodeCache {
+public:
+    std::expected<Instruction, BadCode> decode(std::span<u8 const> bytes, Mode mode);
+
+private:
+    struct Key { // the bytes, 0 behind the last one
+        u64 words[2];
+    };
+    struct Entry {
+        Key key;
+        Instruction instruction; // length 0: empty
+        Mode mode;
+    };
+    std::array<Entry, 256> entries_{};
+};
 
 // The mnemonic in lower case.
 char const* name_of(Instruction const& instruction);
