@@ -202,7 +202,7 @@ Checked<Vm> read_vm(Located<toml::table const*> const& entry) {
     if (has_shadow(result.engine.value)) result.shadow_memory = shadow_memory ? shadow_memory->value : default_shadow_memory;
     auto const monitor = TRY(fields.size("monitor_memory", page));
     // A capability is 32 bytes; the CNode is a power of two, and half of its slots are the library OS's.
-    u64 const usual = default_monitor_memory + result.shadow_memory + 128 * shadow_slots(result.shadow_memory);
+    u64 const usual = default_monitor_memory + result.shadow_memory + 256 * shadow_slots(result.shadow_memory);
     result.monitor_memory = monitor ? *monitor : Located{usual, fields.place("monitor_memory")};
     auto const keyboard = TRY(fields.boolean("keyboard"));
     result.console = {Console{keyboard && keyboard->value}, fields.place("keyboard")};

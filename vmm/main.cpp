@@ -3,6 +3,7 @@
 #include "vmm/component_host.hpp"
 #include "vmm/engine/nested/guest_ram.hpp"
 #include "vmm/engine/nested/nested_engine.hpp"
+#include "vmm/engine/shadow/shadow_engine.hpp"
 #include "vmm/monitor.hpp"
 #include "vmm/options.hpp"
 
@@ -10,6 +11,8 @@ namespace {
 
 using protocol::GrantInfo;
 using protocol::GrantKind;
+
+constexpr u64 most_leaves = 32768; // of shadow page tables
 
 // Ends the component with one line.
 struct Failure {
@@ -27,6 +30,21 @@ std::span<u8 const> file(GrantInfo const& grant) {
     return {reinterpret_cast<u8 const*>(grant.address), grant.second};
 }
 
+user::Result<std::unique_ptr<vmm::Engine>> make_engine(vmm::Options const& options,
+                                                       GrantInfo const& guest,
+                                                       vmm::GuestMemory memory,
+                                                       std::vector<user::CPtr> frames) {
+    using namespace user::component;
+    user::Vcpu const vcpu{guest.first_slot};
+    if (options.engine == vmm::EngineKind::nested)
+        return std::make_unique<vmm::NestedEngine>(TRY(vmm::NestedEngine::make(
+            vcpu, user::NestedRoot{guest.first_slot + 1}, main_thread(), events(), memory)));
+    auto backend = TRY(vmm::shadow::KernelBackend::make(
+        std::move(frames), user::AsidPool{guest.second}, options.shadow_memory, most_leaves));
+    return TRY(vmm::ShadowEngine::make(vcpu, main_thread(), events(), memory, std::move(backend),
+                                       options.shadow));
+}
+
 std::expected<int, Failure> run(vmm::Options const& options, vmm::ComponentHost& host) {
     auto const* const guest = TRY(grant("guest", GrantKind::guest));
     auto const* const kernel_file = TRY(grant("kernel", GrantKind::file));
@@ -34,11 +52,11 @@ std::expected<int, Failure> run(vmm::Options const& options, vmm::ComponentHost&
     auto const kernel = vmm::BzImage::check(file(*kernel_file));
     if (!kernel) return fail(Failure{"the kernel " + kernel.error().text});
 
-    auto const ram = vmm::map_guest_ram(*guest);
+    bool const nested = options.engine == vmm::EngineKind::nested;
+    auto ram = vmm::map_guest_ram(*guest, nested);
     if (!ram) return fail(Failure{ram.error().text});
-    auto engine = vmm::NestedEngine::make(
-        user::Vcpu{guest->first_slot}, user::NestedRoot{guest->first_slot + 1},
-        user::component::main_thread(), user::component::events(), vmm::GuestMemory(*ram));
+    vmm::GuestMemory const memory(ram->bytes);
+    auto const engine = make_engine(options, *guest, memory, std::move(ram->frames));
     if (!engine)
         return fail(Failure{std::string("cannot set up the virtual CPU: ") +
                             engine.error().text().c_str()});
@@ -46,7 +64,7 @@ std::expected<int, Failure> run(vmm::Options const& options, vmm::ComponentHost&
     auto const& info = user::component::info();
     vmm::Monitor monitor({options.name, options.command_line, options.report_at, options.json, *kernel,
                           initramfs_file ? file(*initramfs_file) : std::span<u8 const>{}},
-                         vmm::GuestMemory(*ram), *engine, host,
+                         memory, **engine, host,
                          {info.tsc_khz, info.wall_clock_base, info.wall_clock_tsc},
                          vmm::host_cpuid);
     return monitor.run();

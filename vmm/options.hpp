@@ -9,12 +9,11 @@
 #include <span>
 #include <string>
 
-#include "base/types.hpp"
+#include "vmm/shadow/policy.hpp"
 
 namespace vmm {
 
 enum class EngineKind { nested, shadow, trap };
-enum class ShadowPolicy { fill, sync };
 
 struct Options {
     std::string name;
@@ -22,7 +21,7 @@ struct Options {
     std::string report_at; // print the exits so far when the guest's output contains this
     bool json{};           // reports are JSON
     EngineKind engine{};
-    ShadowPolicy shadow = ShadowPolicy::sync;
+    shadow::Policy shadow = shadow::Policy::sync;
     u64 shadow_memory{}; // bytes for shadow page tables; engines shadow and trap
     bool patch = true;   // engine trap: replace sensitive instructions that do not trap
 };
@@ -51,7 +50,7 @@ inline std::expected<Options, std::string> parse_options(std::span<char const* c
         else if (name == "--engine" && value == "trap")
             options.engine = EngineKind::trap;
         else if (name == "--shadow" && (value == "fill" || value == "sync"))
-            options.shadow = value == "fill" ? ShadowPolicy::fill : ShadowPolicy::sync;
+            options.shadow = value == "fill" ? shadow::Policy::fill : shadow::Policy::sync;
         else if (name != "--shadow-memory" ||
                  std::from_chars(value.data(), value.data() + value.size(), options.shadow_memory).ptr !=
                      value.data() + value.size() ||

@@ -30,7 +30,7 @@ TEST(Options, EnginesHaveOptionsOfTheirOwn) {
     auto const shadow = parse({"linux", "", "--engine", "shadow", "--shadow", "fill", "--shadow-memory", "1048576"});
     ASSERT_TRUE(shadow);
     EXPECT_EQ(shadow->engine, EngineKind::shadow);
-    EXPECT_EQ(shadow->shadow, ShadowPolicy::fill);
+    EXPECT_EQ(shadow->shadow, shadow::Policy::fill);
     EXPECT_EQ(shadow->shadow_memory, 1048576u);
     auto const trap = parse({"linux", "", "--no-patch", "--engine", "trap"});
     ASSERT_TRUE(trap);

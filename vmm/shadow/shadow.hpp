@@ -13,11 +13,10 @@
 
 #include "vmm/guest_tables.hpp"
 #include "vmm/shadow/mappings.hpp"
+#include "vmm/shadow/policy.hpp"
 #include "vmm/shadow/table_watch.hpp"
 
 namespace vmm::shadow {
-
-enum class Policy : u8 { fill, sync };
 
 // Who uses a space.
 enum class View : u8 {

@@ -215,7 +215,8 @@ Exit HardwareEngine::decode(Stop const& stop) const {
     case ExitReason::control_register:
     case ExitReason::debug_register:
     case ExitReason::gdtr_idtr:
-    case ExitReason::ldtr_tr: break; // not asked for
+    case ExitReason::ldtr_tr:
+    case ExitReason::task_switch: break; // not asked for
     }
     return exits::Unexpected{stop.reason, qualification};
 }
@@ -298,10 +299,10 @@ std::string HardwareEngine::describe() {
                   static_cast<unsigned long long>(rip_),
                   static_cast<unsigned long long>(read(Field::guest_rsp)),
                   static_cast<unsigned long long>(rflags()),
-                  static_cast<unsigned long long>(read(Field::guest_cr0)),
-                  static_cast<unsigned long long>(read(Field::guest_cr3)),
-                  static_cast<unsigned long long>(read(Field::guest_cr4)),
-                  static_cast<unsigned long long>(read(Field::guest_efer)));
+                  static_cast<unsigned long long>(control_register(0)),
+                  static_cast<unsigned long long>(control_register(3)),
+                  static_cast<unsigned long long>(control_register(4)),
+                  static_cast<unsigned long long>(efer()));
     return text;
 }
 

@@ -2,6 +2,7 @@
 #include "vmm/engine/nested/guest_ram.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace vmm {
 namespace {
@@ -15,15 +16,16 @@ SetupError because(char const* what, user::Error const& error) {
     return {std::string(what) + ": " + error.text().c_str()};
 }
 
-// Maps `count` frames that stand in consecutive slots.
-user::Result<> map_frames(user::NestedRoot root, user::CPtr first, u64 count, u64 guest_physical,
-                          u64 address) {
+// Maps `count` frames that stand in consecutive slots: in the nested root, if there is one.
+user::Result<> map_frames(std::optional<user::NestedRoot> root, user::CPtr first, u64 count,
+                          u64 guest_physical, u64 address) {
     using namespace user::component;
     user::CPtr const copies = TRY(slots().take_range(count));
     for (u64 i = 0; i < count; ++i) {
         u64 const offset = i * frame_size;
-        TRY(user::map_nested(objects(), root, user::Frame{first + i},
-                             GuestPhys{guest_physical + offset}, read_write));
+        if (root)
+            TRY(user::map_nested(objects(), *root, user::Frame{first + i},
+                                 GuestPhys{guest_physical + offset}, read_write));
         TRY(cnode().copy(copies + i, cnode().at(first + i))); // one capability maps a frame once
         TRY(user::map(objects(), vspace(), user::Frame{copies + i}, VirtAddr{address + offset},
                       read_write, abi::attribute::ExecuteNever::make(1)));
@@ -33,13 +35,16 @@ user::Result<> map_frames(user::NestedRoot root, user::CPtr first, u64 count, u6
 
 } // namespace
 
-std::expected<std::span<u8>, SetupError> map_guest_ram(protocol::GrantInfo const& guest) {
+std::expected<GuestRam, SetupError> map_guest_ram(protocol::GrantInfo const& guest, bool nested) {
     using namespace user::component;
     auto const base = window().take(guest.first, abi::size_bits::large_page);
     if (!base) return fail(because("no addresses for the guest's memory", base.error()));
-    user::NestedRoot const root{guest.first_slot + 1};
+    std::optional<user::NestedRoot> root;
+    if (nested) root = user::NestedRoot{guest.first_slot + 1};
+    GuestRam ram;
     u64 mapped = 0;
-    for (u32 piece = 0; piece < std::size(guest.guest_size_bits) && guest.guest_size_bits[piece]; ++piece) {
+    for (u32 piece = 0; piece < std::size(guest.guest_size_bits) && guest.guest_size_bits[piece];
+         ++piece) {
         user::Untyped const untyped{guest.first_slot + fixed_capabilities + piece};
         u64 const frames = (u64{1} << guest.guest_size_bits[piece]) / frame_size;
         for (u64 done = 0; done < frames;) {
@@ -54,11 +59,13 @@ std::expected<std::span<u8>, SetupError> map_guest_ram(protocol::GrantInfo const
             auto const done_mapping = map_frames(root, *first, count, mapped, *base + mapped);
             if (!done_mapping)
                 return fail(because("cannot map the guest's memory", done_mapping.error()));
+            for (u64 i = 0; i < count; ++i) ram.frames.push_back(*first + i);
             mapped += count * frame_size;
             done += count;
         }
     }
-    return std::span(reinterpret_cast<u8*>(*base), mapped);
+    ram.bytes = std::span(reinterpret_cast<u8*>(*base), mapped);
+    return ram;
 }
 
 } // namespace vmm

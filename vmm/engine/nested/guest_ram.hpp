@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The guest's RAM: large frames made of the pieces that the grant names, each mapped twice: for the
-// guest in the second-stage tables, and for the monitor in its own address space, where it is never
-// executable.
+// The guest's RAM: large frames made of the pieces that the grant names, mapped for the monitor in
+// its own address space, where they are never executable, and with nested paging for the guest as
+// well.
 #pragma once
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "user/component/component.hpp"
 
@@ -17,6 +18,12 @@ struct SetupError {
 };
 
 // Lasts as long as the component. Guest-physical address 0 is the first byte.
-std::expected<std::span<u8>, SetupError> map_guest_ram(protocol::GrantInfo const& guest);
+struct GuestRam {
+    std::span<u8> bytes;
+    std::vector<user::CPtr> frames; // 2 MiB each, in order; with nested paging they are mapped
+};
+
+// nested: whether the guest's second-stage tables are to have it, too.
+std::expected<GuestRam, SetupError> map_guest_ram(protocol::GrantInfo const& guest, bool nested);
 
 } // namespace vmm
