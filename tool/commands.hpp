@@ -41,4 +41,9 @@ struct BenchOptions {
     bool at_most_peer{}; // fail when a row is above its peer
     std::optional<std::filesystem::path> plots; // folder to draw growth in
 };
+struct LabOptions {
+    bool json{};
+    std::optional<std::filesystem::path> plots; // folder for pictures
+};
+Checked<int> lab(std::string const& name, LabOptions const& options);
 Checked<int> bench(std::optional<std::string> const& name, BenchOptions const& options);

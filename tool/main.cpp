@@ -196,6 +196,20 @@ private:
     BenchOptions options_;
 };
 
+class LabCommand : public Command {
+public:
+    explicit LabCommand(CLI::App& app) : Command(app, "lab", "Make an experiment and print what it shows") {
+        command_->add_option("NAME", name_, "which one: overhead, popf, shadow, walk")->required()->option_text("NAME");
+        command_->add_flag("--json", options_.json, "an object {title, rows, notes}");
+        command_->add_option("--plot", options_.plots, "draw the picture of shadow as an SVG file in this folder")->option_text("DIR")->check(CLI::ExistingDirectory);
+    }
+    int run() override { return finish(lab(name_, options_)); }
+
+private:
+    std::string name_;
+    LabOptions options_;
+};
+
 int run_program(int count, char** arguments) {
     CLI::App app("Tessera: runs code you don't trust next to code you do, on a small capability kernel.", "./tessera");
     app.require_subcommand(1);
@@ -205,12 +219,13 @@ int run_program(int count, char** arguments) {
     CheckCommand check(app);
     TestCommand test(app);
     BenchCommand bench(app);
+    LabCommand lab(app);
     try {
         app.parse(count, arguments);
     } catch (CLI::ParseError const& error) {
         return app.exit(error) == 0 ? 0 : usage_status;
     }
-    for (Command* const command : std::initializer_list<Command*>{&run, &build, &check, &test, &bench}) {
+    for (Command* const command : std::initializer_list<Command*>{&run, &build, &check, &test, &bench, &lab}) {
         if (command->chosen()) return command->run();
     }
     return usage_status;

@@ -10,10 +10,13 @@
 class MemoryFile {
 public:
     explicit MemoryFile(std::span<u8 const> bytes); // throws std::system_error
+    explicit MemoryFile(u64 size);                  // of zeros; throws std::system_error
     MemoryFile(MemoryFile const&) = delete;
     MemoryFile& operator=(MemoryFile const&) = delete;
     ~MemoryFile();
     std::filesystem::path path() const; // for a child process to open
+    // The contents, for as long as this process lives; throws std::system_error.
+    std::span<u8 const> map() const;
 
 private:
     int descriptor_;

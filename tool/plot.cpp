@@ -149,3 +149,37 @@ private:
 } // namespace
 
 std::string svg_of(Plot const& plot) { return Drawing(plot).svg(); }
+
+std::string svg_of(BarChart const& chart) {
+    std::string text;
+    auto const add = [&]<class... Parts>(fmt::format_string<Parts...> format, Parts&&... parts) {
+        fmt::format_to(std::back_inserter(text), format, std::forward<Parts>(parts)...);
+        text += '\n';
+    };
+    add(R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" font-family="sans-serif" font-size="13" fill="#333">)", width, height);
+    add(R"(<rect width="{}" height="{}" fill="#fff"/>)", width, height);
+    add(R"(<text x="16" y="26" font-size="16" font-weight="bold">{}</text>)", escaped(chart.title));
+    add(R"(<text x="16" y="50">{}</text>)", escaped(chart.y_label));
+    constexpr double start = 40, highest = bottom - top - 30;
+    double const group_width = (right - start) / static_cast<double>(chart.groups.size());
+    double const bar_width = group_width * 0.8 / static_cast<double>(chart.series.size());
+    double group_at = start;
+    for (auto const& group : chart.groups) {
+        double const most = std::max(1e-9, *std::ranges::max_element(group.values));
+        double at = group_at + group_width * 0.1;
+        for (std::size_t i = 0; i < group.values.size(); ++i, at += bar_width) {
+            double const bar = group.values[i] / most * highest;
+            add(R"(<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" fill="{}"/>)", at + 2, bottom - bar, bar_width - 4, bar, colors[i % std::size(colors)]);
+            add(R"(<text x="{:.1f}" y="{:.1f}" text-anchor="middle">{:.3g}</text>)", at + bar_width / 2, bottom - bar - 6, group.values[i]);
+        }
+        add(R"(<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>)", group_at + group_width / 2, bottom + 20, escaped(group.name));
+        group_at += group_width;
+    }
+    add(R"(<path d="M{} {}H{}" fill="none" stroke="#333"/>)", start, bottom, right);
+    double legend_at = top + 8;
+    for (std::size_t i = 0; i < chart.series.size(); ++i, legend_at += legend_step) {
+        add(R"(<rect x="{}" y="{}" width="14" height="14" fill="{}"/>)", legend, legend_at - 8, colors[i % std::size(colors)]);
+        add(R"(<text x="{}" y="{}">{}</text>)", legend + 22, legend_at + 4, escaped(chart.series[i]));
+    }
+    return text + "</svg>\n";
+}

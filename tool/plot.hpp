@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Line plots as SVG, for measurements over a size.
+// Plots as SVG: lines for measurements over a size, bars for a few things side by side.
 #pragma once
 
 #include <string>
@@ -21,3 +21,15 @@ struct Plot {
 
 // A complete SVG document on a white ground. At least one line with a point.
 std::string svg_of(Plot const& plot);
+
+// Groups of bars side by side, each group on a scale of its own: what counts is the ratio inside it. Values stand above the bars.
+struct BarChart {
+    struct Group {
+        std::string name;
+        std::vector<double> values; // as many as there are series; 0 or more
+    };
+    std::string title, y_label;
+    std::vector<Group> groups;
+    std::vector<std::string> series;
+};
+std::string svg_of(BarChart const& chart);
