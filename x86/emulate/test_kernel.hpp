@@ -38,6 +38,7 @@ struct TestKernel : TestProcessor {
         put_segment(selectors::long_code, 0xa09b, 0, 0xfffff);
         put<u32>(task_at + 4, kernel_stack);
         put<u16>(task_at + 8, selectors::data);
+        put<u16>(task_at + 102, 0x68); // no map of ports
         segments[index(SegmentName::tr)] = {selectors::task, 0x8b, 0x67, task_at};
     }
     // rights as in VMX; limit as in the descriptor.
