@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/engine/shadow/shadow_engine.hpp"
 
-#include "vmm/engine/shadow/move_control.hpp"
 #include "x86/paging.hpp"
 #include "x86/registers.hpp"
 
@@ -13,6 +12,7 @@ using vmx::Field;
 using x86::Access;
 
 constexpr u32 efer_msr = msr::efer;
+constexpr u8 control_register_of_apic = 8;
 // Reasons of exits::Unexpected beside the processor's.
 constexpr u64 shadow_memory_exhausted = 0x10000;
 
@@ -107,8 +107,12 @@ std::optional<Exit> ShadowEngine::handle(Stop const& stop) {
             x86::vector::page_fault)
             return page_fault(stop);
         return decode(stop);
-    case ExitReason::control_register: return control_register_access();
-    case ExitReason::invlpg: return exits::Emulate{};
+    case ExitReason::control_register:
+        counters_.count(InternalExit::control_register);
+        return privileged_instruction();
+    case ExitReason::invlpg:
+        counters_.count(InternalExit::invalidate_page);
+        return privileged_instruction();
     default: return decode(stop);
     }
 }
@@ -164,34 +168,48 @@ bool ShadowEngine::long_code() {
     return x86::access_rights::Long::get(read(Field::guest_cs_access_rights));
 }
 
-// Plain moves are done here, because guests switch address spaces often.
-std::optional<Exit> ShadowEngine::control_register_access() {
-    counters_.count(InternalExit::control_register);
+// MOV to or from a control register, CLTS, LMSW, INVLPG.
+std::optional<Exit> ShadowEngine::privileged_instruction() {
+    using Kind = PlainInstruction::Kind;
     x86::CoreState core = this->core();
     bool const is_64_bit = registers_.paging().mode() == x86::PagingMode::four_level && long_code();
-    auto const at =
-        shadow_.translate({.linear = core.rip + (is_64_bit ? 0 : read(Field::guest_cs_base)),
-                           .access = Access::execute,
-                           .supervisor = true,
-                           .alignment_check = false,
-                           .view = shadow::View::processor});
-    bool const in_one_page =
-        at && at->value % shadow::page_size <= shadow::page_size - MoveControl::longest;
-    auto const bytes = in_one_page ? memory_.bytes(*at, MoveControl::longest) : std::span<u8>{};
-    auto const move = MoveControl::decode(bytes, is_64_bit);
-    if (!move || move->control > 4 || move->control == 1) return exits::Emulate{};
-    u64& value = core.registers.value[move->general];
-    if (!move->to_control) {
-        value = control_register(move->control);
-    } else if (auto const set =
-                   set_control_register(move->control, is_64_bit ? value : value & 0xffffffff);
-               !set) {
-        inject(set.error());
-        return std::nullopt;
+    auto const instruction = plain_instruction(core.rip, is_64_bit);
+    if (!instruction) return exits::Emulate{};
+    u64& general = core.registers.value[instruction->general];
+    u64 const value = is_64_bit ? general : general & 0xffffffff;
+    switch (instruction->kind) {
+    case Kind::to_control: {
+        if (instruction->control == control_register_of_apic) return exits::Emulate{};
+        auto const set = set_control_register(instruction->control, value);
+        if (!set) {
+            inject(set.error());
+            return std::nullopt;
+        }
+        break;
     }
-    core.rip += move->length;
+    case Kind::from_control:
+        if (instruction->control == control_register_of_apic) return exits::Emulate{};
+        general = control_register(instruction->control);
+        break;
+    case Kind::invalidate_page:
+        invalidate_page(is_64_bit ? value : (value + read(Field::guest_ds_base)) & 0xffffffff);
+        break;
+    }
+    core.rip += instruction->length;
     set_core(core);
     return std::nullopt;
+}
+
+std::optional<PlainInstruction> ShadowEngine::plain_instruction(u64 rip, bool is_64_bit) {
+    u64 const linear = is_64_bit ? rip : (rip + read(Field::guest_cs_base)) & 0xffffffff;
+    auto const at = shadow_.translate({.linear = linear,
+                                       .access = Access::execute,
+                                       .supervisor = true,
+                                       .alignment_check = false,
+                                       .view = shadow::View::processor});
+    constexpr u64 last = shadow::page_size - PlainInstruction::longest;
+    if (!at || at->value % shadow::page_size > last) return std::nullopt;
+    return PlainInstruction::decode(memory_.bytes(*at, PlainInstruction::longest), is_64_bit);
 }
 
 x86::OrException<GuestPhys> ShadowEngine::translate(u64 linear, Access access, bool supervisor) {
@@ -239,9 +257,6 @@ bool ShadowEngine::write_msr(u32 msr, u64 value) {
     return true;
 }
 
-void ShadowEngine::invalidate_page(u64 linear) {
-    counters_.count(InternalExit::invalidate_page);
-    shadow_.invalidate_page(linear);
-}
+void ShadowEngine::invalidate_page(u64 linear) { shadow_.invalidate_page(linear); }
 
 } // namespace vmm

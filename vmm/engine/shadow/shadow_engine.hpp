@@ -8,6 +8,7 @@
 
 #include "vmm/engine/hardware/control_registers.hpp"
 #include "vmm/engine/hardware/hardware_engine.hpp"
+#include "vmm/engine/shadow/plain_instruction.hpp"
 #include "vmm/shadow/kernel_backend.hpp"
 #include "vmm/shadow/shadow.hpp"
 
@@ -40,7 +41,8 @@ private:
     std::optional<Exit> handle(Stop const& stop);
     std::optional<Exit> page_fault(Stop const& stop);
     void guest_page_fault(x86::Exception const& fault);
-    std::optional<Exit> control_register_access();
+    std::optional<Exit> privileged_instruction();
+    std::optional<PlainInstruction> plain_instruction(u64 rip, bool is_64_bit);
     bool long_code();
     void use_registers();
     void use_roots();
