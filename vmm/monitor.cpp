@@ -269,7 +269,9 @@ Monitor::Handled Monitor::emulate() {
     case x86::Outcome::raised: engine_.inject(result.exception); break;
     case x86::Outcome::hypercall: hypercall(); break;
     case x86::Outcome::triple_fault: return fail(stop("triple fault"));
-    case x86::Outcome::unsupported: return fail(stop(std::string("cannot emulate ") + result.why));
+    case x86::Outcome::unsupported:
+        if (engine_.give_way()) break;
+        return fail(stop(std::string("cannot emulate ") + result.why));
     }
     return {};
 }

@@ -96,6 +96,7 @@ struct FakeEngine : Engine {
     void invalidate_page(u64) override {}
     void block_interrupts() override {}
     void written(GuestPhys at, u64 bytes) override { writes.push_back({at.value, bytes}); }
+    bool give_way() override { return gives_way; }
     void attach(x86::Processor&) override { ++attached; }
     void mask_cpuid(u32, u32, CpuidResult& result) override { result.ebx &= ~hidden_ebx; }
     void advance() override { ip += 2; }
@@ -120,7 +121,7 @@ struct FakeEngine : Engine {
     std::vector<Run> runs;
     std::vector<u8> faults;
     std::optional<u8> injected;
-    bool window = false;
+    bool window = false, gives_way = false;
     u64 ip = 0, flags = 0, extended_features = 0x500;
     int starts = 0, attached = 0;
     std::vector<std::pair<u64, u64>> writes; // address, bytes
@@ -401,6 +402,18 @@ TEST(Monitor, StopsAtInstructionsThatTheEmulatorDoesNotKnow) {
     EXPECT_NE(world.host.said.find("guest: stopped: cannot emulate movups (rip 16777"),
               std::string::npos)
         << world.host.said;
+}
+
+TEST(Monitor, LetsTheGuestExecuteWhatTheEngineGivesWayTo) {
+    World world;
+    world.engine.gives_way = true;
+    world.put_code({0x0f, 0x11, 0x01}); // movups %xmm0,(%rcx)
+    world.exit(exits::Emulate{});
+    world.step([](FakeEngine& e) {
+        EXPECT_EQ(e.ip, 16 * mebibyte + 0x200);
+        return e.out(com1_port, 'x');
+    });
+    EXPECT_EQ(world.run(), 0);
 }
 
 struct Stopped {

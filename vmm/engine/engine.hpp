@@ -109,6 +109,10 @@ public:
     // Somebody other than the running guest (emulator, device, paravirtual flag) wrote guest RAM.
     virtual void written(GuestPhys /*at*/, u64 /*bytes*/) {}
 
+    // The emulator does not know the instruction of the last exits::Emulate. True: nothing is in its
+    // way any more, and the guest executes it itself.
+    virtual bool give_way() { return false; }
+
     // Moves behind the instruction that caused the exit.
     virtual void advance() = 0;
 

@@ -90,6 +90,7 @@ void ShadowEngine::use_roots() {
 }
 
 Exit ShadowEngine::run() {
+    watched_write_.reset();
     for (;;) {
         if (triple_fault_) return exits::TripleFault{};
         use_roots();
@@ -137,7 +138,10 @@ std::optional<Exit> ShadowEngine::page_fault(Stop const& stop) {
         guest_page_fault(result.exception);
         return std::nullopt;
     case Kind::watched_write:
-        if (!delivering) return exits::Emulate{};
+        if (!delivering) {
+            watched_write_ = result.address;
+            return exits::Emulate{};
+        }
         shadow_.stop_watching(result.address); // the stack of a handler: no instruction writes it
         return std::nullopt;
     case Kind::no_ram:
@@ -148,6 +152,13 @@ std::optional<Exit> ShadowEngine::page_fault(Stop const& stop) {
     case Kind::exhausted: break;
     }
     return exits::Unexpected{shadow_memory_exhausted, stop.qualification};
+}
+
+// A page that was a table and is written with an instruction of the FPU holds something else now.
+bool ShadowEngine::give_way() {
+    if (!watched_write_) return false;
+    shadow_.stop_watching(*std::exchange(watched_write_, std::nullopt));
+    return true;
 }
 
 // A fault while another event was being delivered: Intel SDM vol. 3, table 6-5. The guest executes

@@ -33,6 +33,7 @@ public:
     [[nodiscard]] bool write_msr(u32 msr, u64 value) override;
     void invalidate_page(u64 linear) override;
     void written(GuestPhys at, u64 bytes) override { shadow_.written(at, bytes); }
+    bool give_way() override;
 
 private:
     ShadowEngine(user::Vcpu vcpu, user::Tcb tcb, GuestMemory memory,
@@ -55,6 +56,7 @@ private:
     shadow::Shadow shadow_;
     shadow::RootId bound_root_{shadow::none};
     u64 bound_split_{};
+    std::optional<GuestPhys> watched_write_; // what the last exits::Emulate was about
     bool triple_fault_{};
 };
 
