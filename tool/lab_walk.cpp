@@ -106,8 +106,11 @@ Checked<void> add_rows(LabTable& table, unsigned bits) {
         auto const walk = x86::walk(paging, address, guest);
         auto const place = walk ? guest.to_machine(walk->address) : std::nullopt;
         if (!place) return fail(Problem({"lab", 0, "walk"}, {fmt::format("the guest has not mapped {:#x}", address), "see what happens with ./tessera run"}));
-        double const g = walk->count, h = guest.levels;
-        table.rows.push_back({fmt::format("{} ({}-bit Linux)", name, bits), g, h, static_cast<double>(machine.references), (g + 1) * (h + 1) - 1, g});
+        double const g = walk->count, h = guest.levels, expected = (g + 1) * (h + 1) - 1;
+        if (static_cast<double>(machine.references) != expected)
+            return fail(Problem({"lab", 0, "walk"}, {fmt::format("{} references were counted, and the formula says {}", machine.references, expected),
+                                                     "look for tables of mixed page sizes"}));
+        table.rows.push_back({fmt::format("{} ({}-bit Linux)", name, bits), g, h, static_cast<double>(machine.references), expected, g});
     }
     return {};
 }
