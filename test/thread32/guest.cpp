@@ -78,8 +78,8 @@ user::Trap32 Guest::go_on(user::Registers32 const& registers, bool shared_root_v
     return answer(user::trap32_reply(registers, shared_root_visible));
 }
 
-void expect_exception(char const* statement, user::Trap32 const& trap, u8 vector, u32 error_code, u32 eip, u64 number) {
-    expect(statement, trap.event, vector, number);
+void expect_exception(char const* statement, user::Trap32 const& trap, u32 event, u32 error_code, u32 eip, u64 number) {
+    expect(statement, trap.event, event, number);
     expect(statement, trap.error_code, error_code, number);
     expect(statement, trap.registers.eip, eip, number);
 }

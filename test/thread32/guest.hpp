@@ -64,5 +64,5 @@ private:
     static user::Trap32 read(user::Message const& message);
 };
 
-// Is it that exception, at the instruction or behind it, as eip says?
-void expect_exception(char const* statement, user::Trap32 const& trap, u8 vector, u32 error_code, u32 eip, u64 number = 0);
+// Is it that event (abi::trap32::event_word; an exception is its vector), at the instruction or behind it, as eip says?
+void expect_exception(char const* statement, user::Trap32 const& trap, u32 event, u32 error_code, u32 eip, u64 number = 0);
