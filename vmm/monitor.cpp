@@ -169,6 +169,9 @@ Monitor::Handled Monitor::handle(Exit const& exit) {
                 return fail(stop("unexpected exit, reason " + std::to_string(unexpected.reason) +
                                  ", qualification " + hex(unexpected.qualification)));
             },
+            [&](exits::Unsupported const& unsupported) -> Handled {
+                return fail(stop(unsupported.why));
+            },
         },
         exit);
 }

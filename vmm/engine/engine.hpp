@@ -51,19 +51,22 @@ struct Unexpected {
     u64 reason;
     u64 qualification;
 };
+struct Unsupported { // this engine cannot run what the guest does; the line says what can
+    std::string why;
+};
 } // namespace exits
 
 using Exit =
     std::variant<exits::Notified, exits::InterruptWindow, exits::Cpuid, exits::Halt, exits::ReadMsr,
                  exits::WriteMsr, exits::Port, exits::Memory, exits::Emulate, exits::InvalidOpcode,
                  exits::Hypercall, exits::Ignored, exits::Refused, exits::TripleFault,
-                 exits::EntryFailed, exits::Unexpected>;
+                 exits::EntryFailed, exits::Unexpected, exits::Unsupported>;
 
 // Names of the kinds, in the order of the variant.
 inline constexpr std::array<char const*, std::variant_size_v<Exit>> exit_names = {
     "events",       "interrupt windows", "cpuid", "hlt",        "rdmsr", "wrmsr",   "ports",
     "memory",       "emulated",          "#UD",   "hypercalls", "cache", "refused", "triple fault",
-    "failed entry", "unexpected"};
+    "failed entry", "unexpected",        "unsupported"};
 
 class Engine {
 public:
