@@ -14,6 +14,7 @@ constexpr u64 page = 4096;
 constexpr u64 guest_page = 2 << 20;
 constexpr u32 default_priority = 100;
 constexpr u64 default_monitor_memory = 4 << 20;
+constexpr u64 trap_memory = 8 << 20; // of the monitor's, for copies of code pages and what it knows about them
 constexpr u64 default_shadow_memory = 8 << 20;
 constexpr u64 least_shadow_memory = 512 << 10;
 
@@ -202,7 +203,8 @@ Checked<Vm> read_vm(Located<toml::table const*> const& entry) {
     if (has_shadow(result.engine.value)) result.shadow_memory = shadow_memory ? shadow_memory->value : default_shadow_memory;
     auto const monitor = TRY(fields.size("monitor_memory", page));
     // A capability is 32 bytes; the CNode is a power of two, and half of its slots are the library OS's.
-    u64 const usual = default_monitor_memory + result.shadow_memory + 256 * shadow_slots(result.shadow_memory);
+    u64 const usual = default_monitor_memory + result.shadow_memory + 256 * shadow_slots(result.shadow_memory) +
+                      (result.engine.value == Engine::trap ? trap_memory : 0);
     result.monitor_memory = monitor ? *monitor : Located{usual, fields.place("monitor_memory")};
     auto const keyboard = TRY(fields.boolean("keyboard"));
     result.console = {Console{keyboard && keyboard->value}, fields.place("keyboard")};
