@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the 32-bit test guest can do; its command line chooses one. A behaviour that returns powers the machine off.
+// What the 32-bit test guest can do; its command line chooses one. A behaviour that returns powers
+// the machine off.
 #pragma once
 
 namespace guest {
@@ -15,8 +16,11 @@ void middle_of_instruction();
 void hostile_tables();
 void base_segments();
 
-// Stopped by the monitor, with a reason. Each prints a line first; the last ones go on where every segment is supported.
+// Stopped by the monitor, with a reason. Each prints a line first; the last ones go on where every
+// segment is supported.
 void end_of_ram();
+void table_nowhere();
+void table_in_device();
 void triple_fault();
 void virtual8086();
 void task_switch();

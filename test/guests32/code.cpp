@@ -11,8 +11,10 @@ extern "C" u8 code_page[4096];
 asm(".section .pages, \"awx\"\n.balign 4096\ncode_page:\n"
     "pushf; pop %eax; ret\n"
     ".org code_page + 0x100\n mov $1, %eax; ret\n"
-    ".org code_page + 0x200\n jmp . + 3\n"                  // over the first byte of what follows
-    ".org code_page + 0x202\n mov $0x9c58c39c, %eax; ret\n" // its bytes: b8, then PUSHF, RET, POP EAX, PUSHF
+    ".org code_page + 0x200\n jmp . + 5\n"                  // into the middle of what follows
+    ".org code_page + 0x202\n mov $0x9c58c39c, %eax; ret\n" // its bytes: b8, then PUSHF, RET, POP
+                                                            // EAX, PUSHF
+    ".org code_page + 0x212\n mov $0x9c58c39c, %eax; ret\n"
     ".org code_page + 0x300\n cpuid; ret\n"
     ".org code_page + 0x400\n mov %cs, %eax; nop; ret\n"
     ".org code_page + 4096\n.text");
@@ -32,9 +34,11 @@ void own_code() {
     asm volatile("cli");
     checks.check((run(code) & flag_interrupt) == 0, "PUSHF runs in its page");
     checks.check(run(code + 0x400) == code_selector, "MOV from CS runs in its page");
-    // The page is executed from now on. Its bytes through another mapping, and by an instruction that a monitor emulates.
+    // The page is executed from now on. Its bytes through another mapping, and by an instruction
+    // that a monitor emulates.
     map(window, code | present | writable);
-    checks.check(at<u8>(window) == 0x9c && at<u8>(window + 0x400) == 0x8c, "bytes through another mapping", at<u8>(window));
+    checks.check(at<u8>(window) == 0x9c && at<u8>(window + 0x400) == 0x8c,
+                 "bytes through another mapping", at<u8>(window));
     u8 copy[16];
     for (u32 i = 0; i < sizeof copy; ++i) copy[i] = at<u8>(window + i);
     checks.check(copy[0] == 0x9c && copy[1] == 0x58 && copy[2] == 0xc3, "a copy", copy[0]);
@@ -79,11 +83,27 @@ void middle_of_instruction() {
     u32 const code = address_of(code_page);
     asm volatile("cli");
     checks.check(run(code + 0x202) == 0x9c58c39c, "the instruction as a whole", run(code + 0x202));
-    // POP EAX; PUSHF; RET: takes the return address, leaves the flags and returns to them: an address that is not mapped.
-    Event const inside = exception_of([=] { asm volatile("push $0x12345678; jmp *%0" ::"r"(code + 0x205)); });
-    checks.check(inside.vector == page_fault && (inside.frame.eip & ~0x8d5u) == 2 && inside.frame.eax == 0x12345678,
-                 "POP, PUSHF and RET inside", inside.frame.eip);
-    checks.check(run(code + 0x202) == 0x9c58c39c, "the instruction as a whole again", run(code + 0x202));
+    // POP EAX; PUSHF; RET: takes a word, leaves the flags and returns to them: an address that is
+    // not mapped.
+    auto const inside = [](u32 address) {
+        return exception_of([=] { asm volatile("push $0x12345678; jmp *%0" ::"r"(address)); });
+    };
+    Event const direct = inside(code + 0x200);
+    checks.check(direct.vector == page_fault && (direct.frame.eip & ~0x8d5u) == 2 &&
+                     direct.frame.eax == 0x12345678,
+                 "POP, PUSHF and RET inside", direct.frame.eip);
+    checks.check(run(code + 0x202) == 0x9c58c39c, "the instruction as a whole again",
+                 run(code + 0x202));
+    // Nobody can foresee a computed jump to such a place: there PUSHF may show the real interrupt
+    // flag, and nothing else.
+    checks.check(run(code + 0x212) == 0x9c58c39c, "another instruction as a whole",
+                 run(code + 0x212));
+    Event const computed = inside(code + 0x215);
+    checks.check(computed.vector == page_fault &&
+                     (computed.frame.eip & ~(0x8d5u | flag_interrupt)) == 2 &&
+                     computed.frame.eax == 0x12345678,
+                 "inside by a computed jump", computed.frame.eip);
+    checks.check(run(code + 0x212) == 0x9c58c39c, "the other instruction again", run(code + 0x212));
     checks.report();
 }
 

@@ -17,11 +17,12 @@ constexpr u16 sleep_control_port = 0x600;
 constexpr u8 sleep_off = 5 << 2 | 1 << 5;
 
 constexpr u32 apic = 0xfee00000;
-constexpr u32 apic_end_of_interrupt = 0xb0, apic_spurious = 0xf0, apic_timer = 0x320, apic_initial_count = 0x380,
-              apic_divide = 0x3e0;
+constexpr u32 apic_end_of_interrupt = 0xb0, apic_spurious = 0xf0, apic_timer = 0x320,
+              apic_initial_count = 0x380, apic_divide = 0x3e0;
 
 u64 gates[256];
-u64 descriptors[16] = {0, 0, 0x00cf9b000000ffff, 0x00cf93000000ffff, 0x00cffb000000ffff, 0x00cff3000000ffff};
+u64 descriptors[16] = {
+    0, 0, 0x00cf9b000000ffff, 0x00cf93000000ffff, 0x00cffb000000ffff, 0x00cff3000000ffff};
 
 struct Task {
     u32 link, esp0, ss0, rest[22];
@@ -80,7 +81,8 @@ void set_up_tables() {
     task.esp0 = address_of(exception_stack + sizeof exception_stack);
     task.ss0 = data_selector;
     task.io_map = sizeof task;
-    set_descriptor(task_selector, descriptor(address_of(&task), sizeof task - 1, available_task, false));
+    set_descriptor(task_selector,
+                   descriptor(address_of(&task), sizeof task - 1, available_task, false));
     TableRegister const global_table{sizeof descriptors - 1, address_of(descriptors)};
     asm volatile("lgdt %0; ltr %w1" ::"m"(global_table), "r"(u32{task_selector}) : "memory");
     asm volatile("mov %0, %%ss; mov %0, %%ds; mov %0, %%es" ::"r"(u32{data_selector}));
@@ -89,7 +91,8 @@ void set_up_tables() {
         u32 const entry = address_of(exception_entries[vector]);
         bool const open = vector == breakpoint || vector == overflow || vector == system_call;
         u64 const type = open ? 0xee00 : 0x8e00; // interrupt gates
-        gates[vector] = (entry & 0xffff) | u32{code_selector} << 16 | (type | (entry & 0xffff0000)) << 32;
+        gates[vector] =
+            (entry & 0xffff) | u32{code_selector} << 16 | (type | (entry & 0xffff0000)) << 32;
     }
     TableRegister const table{sizeof gates - 1, address_of(gates)};
     asm volatile("lidt %0" ::"m"(table) : "memory");
@@ -149,7 +152,9 @@ void Checks::check(bool holds, char const* what, u32 number) {
 }
 
 void Checks::report() {
-    print_line(name_, failed_ == 0 && count_ != 0 ? ": all as it should be, checks: " : ": not as it should be, failed: ",
+    print_line(name_,
+               failed_ == 0 && count_ != 0 ? ": all as it should be, checks: "
+                                           : ": not as it should be, failed: ",
                failed_ == 0 ? count_ : failed_);
 }
 

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a 32-bit test guest needs of its machine: the serial line, power, descriptor tables, exceptions that it survives, the
-// local APIC's timer, user mode.
+// What a 32-bit test guest needs of its machine: the serial line, power, descriptor tables,
+// exceptions that it survives, the local APIC's timer, user mode.
 #pragma once
 
 #include "test/guests32/words.hpp"
 
 namespace guest {
 
-inline void out8(u16 port, u8 value) { asm volatile("outb %0, %1" ::"a"(value), "Nd"(port) : "memory"); }
+inline void out8(u16 port, u8 value) {
+    asm volatile("outb %0, %1" ::"a"(value), "Nd"(port) : "memory");
+}
 inline u8 in8(u16 port) {
     u8 value;
     asm volatile("inb %1, %0" : "=a"(value) : "Nd"(port) : "memory");
@@ -29,7 +31,8 @@ template <class... Parts> void print_line(Parts... parts) {
 
 // --- registers ---
 
-constexpr u32 flag_trap = 1 << 8, flag_interrupt = 1 << 9, flag_iopl = 3 << 12, flag_virtual8086 = 1 << 17;
+constexpr u32 flag_trap = 1 << 8, flag_interrupt = 1 << 9, flag_iopl = 3 << 12,
+              flag_virtual8086 = 1 << 17;
 
 inline u32 flags() {
     u32 value;
@@ -69,17 +72,29 @@ struct TableRegister {
 
 // access: descriptor bits 47:40; limit in bytes, or in pages with `pages`.
 constexpr u64 descriptor(u32 base, u32 limit, u8 access, bool pages) {
-    return (limit & 0xffff) | u64{base & 0xffffff} << 16 | u64{access} << 40 | u64{limit >> 16 & 0xf} << 48 |
-           u64{pages ? 0xcu : 0x4u} << 52 | u64{base >> 24} << 56;
+    return (limit & 0xffff) | u64{base & 0xffffff} << 16 | u64{access} << 40 |
+           u64{limit >> 16 & 0xf} << 48 | u64{pages ? 0xcu : 0x4u} << 52 | u64{base >> 24} << 56;
 }
-constexpr u8 data_access = 0x93, code_access = 0x9b, user_bits = 0x60, available_task = 0x89, local_table = 0x82;
+constexpr u8 data_access = 0x93, code_access = 0x9b, user_bits = 0x60, available_task = 0x89,
+             local_table = 0x82;
 void set_descriptor(u16 selector, u64 value); // of the global table
 
 // --- exceptions ---
 
 enum Vector : u32 {
-    divide_error = 0, debug = 1, breakpoint = 3, overflow = 4, invalid_opcode = 6, no_device = 7, double_fault = 8,
-    segment_not_present = 11, stack_fault = 12, general_protection = 13, page_fault = 14, alarm = 0x31, system_call = 0x80,
+    divide_error = 0,
+    debug = 1,
+    breakpoint = 3,
+    overflow = 4,
+    invalid_opcode = 6,
+    no_device = 7,
+    double_fault = 8,
+    segment_not_present = 11,
+    stack_fault = 12,
+    general_protection = 13,
+    page_fault = 14,
+    alarm = 0x31,
+    system_call = 0x80,
     none = 0xffff
 };
 
@@ -103,7 +118,8 @@ extern "C" void call_guarded(void (*function)(void*), void* argument);
 
 Event& last_event();
 
-// The exception or interrupt that ended `work`, or none. `work` is left where it happened: it must own nothing.
+// The exception or interrupt that ended `work`, or none. `work` is left where it happened: it must
+// own nothing.
 template <class Work> Event exception_of(Work work) {
     last_event() = {};
     call_guarded([](void* it) { (*static_cast<Work*>(it))(); }, &work);
@@ -114,8 +130,8 @@ template <class Work> Event exception_of(Work work) {
 
 extern "C" [[noreturn]] void enter_user(u32 eip, u32 esp, u32 eflags);
 u32 user_stack_top();
-// Runs `code` in user mode until an exception or a system call (INT 0x80) with EAX = 0 ends it. System calls with another EAX
-// add 1 to EBX and return.
+// Runs `code` in user mode until an exception or a system call (INT 0x80) with EAX = 0 ends it.
+// System calls with another EAX add 1 to EBX and return.
 Event user_exception_of(void (*code)(), u32 eflags = 2);
 
 // --- interrupts: the local APIC's timer ---
@@ -127,8 +143,10 @@ extern u32 volatile alarms; // that came while no exception_of() ran
 
 // --- paging, two levels ---
 
-constexpr u32 present = 1, writable = 2, user = 4, accessed = 0x20, dirty = 0x40, large = 0x80, global = 0x100;
-// The first 64 MiB and the devices at the top, one to one, in 4 KiB pages for the image's 4 MiB and in large pages else.
+constexpr u32 present = 1, writable = 2, user = 4, accessed = 0x20, dirty = 0x40, large = 0x80,
+              global = 0x100;
+// The first 64 MiB and the devices at the top, one to one, in 4 KiB pages for the image's 4 MiB and
+// in large pages else.
 u32* directory(); // of the tables that start_paging() loads
 u32* image_table();
 void start_paging(u32 bits = present | writable);

@@ -22,6 +22,8 @@ constexpr Behaviour behaviours[] = {
     {"hostile-tables", hostile_tables},
     {"base-segments", base_segments},
     {"end-of-ram", end_of_ram},
+    {"table-nowhere", table_nowhere},
+    {"table-in-device", table_in_device},
     {"triple-fault", triple_fault},
     {"virtual-8086", virtual8086},
     {"task-switch", task_switch},
@@ -35,8 +37,8 @@ constexpr Behaviour behaviours[] = {
 extern "C" [[noreturn]] void guest_main(u8 const* boot_parameters) {
     using namespace guest;
     constexpr unsigned command_line_pointer = 0x228;
-    auto const* const line =
-        reinterpret_cast<char const*>(*reinterpret_cast<u32 const*>(boot_parameters + command_line_pointer));
+    auto const* const line = reinterpret_cast<char const*>(
+        *reinterpret_cast<u32 const*>(boot_parameters + command_line_pointer));
     set_up_tables();
     for (auto const& behaviour : behaviours)
         if (same(behaviour.name, line)) {

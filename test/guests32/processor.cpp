@@ -28,7 +28,8 @@ void flags_and_registers() {
     set_flags(flags() | flag_interrupt);
     checks.check((flags() & flag_interrupt) != 0, "IF set by POPF", flags());
     set_flags((flags() & ~flag_interrupt) | flag_iopl);
-    checks.check((flags() & (flag_interrupt | flag_iopl)) == flag_iopl, "IOPL set by POPF", flags());
+    checks.check((flags() & (flag_interrupt | flag_iopl)) == flag_iopl, "IOPL set by POPF",
+                 flags());
     set_flags(2);
     u16 word;
     asm volatile("pushw $0x0202; popfw; pushfw; popw %0" : "=r"(word)::"memory", "cc");
@@ -50,7 +51,8 @@ void flags_and_registers() {
     asm volatile("sldt %w0" : "=r"(local) : "0"(0));
     checks.check(local == 0, "SLDT", local);
     u32 code, stack, data, pushed;
-    asm volatile("mov %%cs, %0; mov %%ss, %1; mov %%ds, %2; push %%cs; pop %3" : "=r"(code), "=r"(stack), "=r"(data), "=r"(pushed));
+    asm volatile("mov %%cs, %0; mov %%ss, %1; mov %%ds, %2; push %%cs; pop %3"
+                 : "=r"(code), "=r"(stack), "=r"(data), "=r"(pushed));
     checks.check(code == code_selector && pushed == code_selector, "CS", code);
     checks.check(stack == data_selector && data == data_selector, "SS and DS", stack << 16 | data);
     asm volatile("push %%es; pop %0" : "=r"(pushed));
@@ -92,21 +94,35 @@ void flags_and_registers() {
 void exceptions() {
     Checks checks("exceptions");
     auto const expect = [&](Event const& event, u32 vector, u32 error_code, char const* what) {
-        checks.check(event.vector == vector && event.error_code == error_code, what, event.vector << 16 | event.error_code);
+        checks.check(event.vector == vector && event.error_code == error_code, what,
+                     event.vector << 16 | event.error_code);
         checks.check((event.frame.cs & 0xffff) == code_selector, "CS in the frame", event.frame.cs);
     };
-    expect(exception_of([] { u32 result; asm volatile("xor %%edx, %%edx; div %1" : "=a"(result) : "r"(zero) : "edx"); }),
+    expect(exception_of([] {
+               u32 result;
+               asm volatile("xor %%edx, %%edx; div %1" : "=a"(result) : "r"(zero) : "edx");
+           }),
            divide_error, 0, "#DE");
     expect(exception_of([] { asm volatile("int3"); }), breakpoint, 0, "#BP");
-    expect(exception_of([] { asm volatile("movb $0x7f, %%al; addb $1, %%al; into" ::: "eax"); }), overflow, 0, "#OF");
+    expect(exception_of([] {
+               asm volatile("movb $0x7f, %%al; addb $1, %%al; into" ::: "eax");
+           }),
+           overflow, 0, "#OF");
     expect(exception_of([] { asm volatile("ud2"); }), invalid_opcode, 0, "#UD");
-    expect(exception_of([] { asm volatile("mov %0, %%fs" ::"r"(0x1230)); }), general_protection, 0x1230, "#GP of a selector");
-    expect(exception_of([] { asm volatile("mov %0, %%ss" ::"r"(0)); }), general_protection, 0, "#GP of an empty SS");
+    expect(exception_of([] { asm volatile("mov %0, %%fs" ::"r"(0x1230)); }), general_protection,
+           0x1230, "#GP of a selector");
+    expect(exception_of([] { asm volatile("mov %0, %%ss" ::"r"(0)); }), general_protection, 0,
+           "#GP of an empty SS");
     set_descriptor(spare_selector, descriptor(0, 0xfffff, data_access & 0x7f, true));
-    expect(exception_of([] { asm volatile("mov %0, %%es" ::"r"(u32{spare_selector})); }), segment_not_present, spare_selector, "#NP");
-    expect(exception_of([] { asm volatile("mov %0, %%ss" ::"r"(u32{spare_selector})); }), stack_fault, spare_selector, "#SS");
-    expect(exception_of([] { asm volatile("int $0x90"); }), general_protection, 0x90 * 8 + 2, "an INT without a gate");
-    expect(exception_of([] { asm volatile("rdmsr" ::"c"(0x12345678) : "eax", "edx"); }), general_protection, 0, "#GP of an MSR");
+    expect(exception_of([] { asm volatile("mov %0, %%es" ::"r"(u32{spare_selector})); }),
+           segment_not_present, spare_selector, "#NP");
+    expect(exception_of([] { asm volatile("mov %0, %%ss" ::"r"(u32{spare_selector})); }),
+           stack_fault, spare_selector, "#SS");
+    expect(exception_of([] { asm volatile("int $0x90"); }), general_protection, 0x90 * 8 + 2,
+           "an INT without a gate");
+    expect(exception_of([] { asm volatile("rdmsr" ::"c"(0x12345678)
+                                          : "eax", "edx"); }),
+           general_protection, 0, "#GP of an MSR");
 
     u32 const old = cr0();
     set_cr0(old | 8); // TS
@@ -122,8 +138,11 @@ void exceptions() {
     asm volatile("mov %%dr6, %0; mov %1, %%dr6" : "=&r"(status) : "r"(0));
     checks.check((status & 0x4000) != 0, "DR6 says a step", status);
 
-    Event const trapped = exception_of([] { asm volatile("mov $7, %%ebx; pushf; popf; mov $8, %%ecx; ud2" ::: "ebx", "ecx", "cc"); });
-    checks.check(trapped.frame.ebx == 7 && trapped.frame.ecx == 8, "registers in the frame", trapped.frame.ecx);
+    Event const trapped = exception_of([] {
+        asm volatile("mov $7, %%ebx; pushf; popf; mov $8, %%ecx; ud2" ::: "ebx", "ecx", "cc");
+    });
+    checks.check(trapped.frame.ebx == 7 && trapped.frame.ecx == 8, "registers in the frame",
+                 trapped.frame.ecx);
     checks.report();
 }
 
@@ -137,10 +156,14 @@ void timer() {
     checks.check(alarms >= 5, "ticks while the guest computes", alarms);
     u32 const before = alarms;
     while (alarms < before + 5) asm volatile("sti; hlt; cli");
-    checks.check(alarms == before + 5, "ticks wake HLT", alarms);
-    Event const interrupted = exception_of([] { asm volatile("mov $0x12345678, %%esi; sti; 1: jmp 1b" ::: "esi"); });
-    checks.check(interrupted.vector == alarm && interrupted.frame.esi == 0x12345678, "a loop is interrupted", interrupted.vector);
-    checks.check((interrupted.frame.eflags & flag_interrupt) != 0, "IF in the frame", interrupted.frame.eflags);
+    checks.check(alarms >= before + 5, "ticks wake HLT", alarms);
+    Event const interrupted = exception_of([] {
+        asm volatile("mov $0x12345678, %%esi; sti; 1: jmp 1b" ::: "esi");
+    });
+    checks.check(interrupted.vector == alarm && interrupted.frame.esi == 0x12345678,
+                 "a loop is interrupted", interrupted.vector);
+    checks.check((interrupted.frame.eflags & flag_interrupt) != 0, "IF in the frame",
+                 interrupted.frame.eflags);
     checks.report();
 }
 
@@ -149,7 +172,8 @@ void triple_fault() {
     start_paging();
     set_gate_present(page_fault, false);
     Event const twice = exception_of([] { at<u32>(0x50000000) = 1; });
-    print_line(twice.vector == double_fault && twice.error_code == 0 ? "a double fault comes first" : "no double fault");
+    print_line(twice.vector == double_fault && twice.error_code == 0 ? "a double fault comes first"
+                                                                     : "no double fault");
     TableRegister const none_at_all{0, 0};
     print_line("guest gives up its interrupt table");
     asm volatile("lidt %0; ud2" ::"m"(none_at_all));

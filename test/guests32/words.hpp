@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Words of a 32-bit program without any library: Debian's compiler brings its standard headers for 64 bits only.
+// Words of a 32-bit program without any library: Debian's compiler brings its standard headers for
+// 64 bits only.
 #pragma once
 
 using u8 = unsigned char;
