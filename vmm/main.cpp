@@ -4,6 +4,7 @@
 #include "vmm/engine/nested/guest_ram.hpp"
 #include "vmm/engine/nested/nested_engine.hpp"
 #include "vmm/engine/shadow/shadow_engine.hpp"
+#include "vmm/engine/trap/make_engine.hpp"
 #include "vmm/monitor.hpp"
 #include "vmm/options.hpp"
 
@@ -39,6 +40,9 @@ user::Result<std::unique_ptr<vmm::Engine>> make_engine(vmm::Options const& optio
     if (options.engine == vmm::EngineKind::nested)
         return std::make_unique<vmm::NestedEngine>(TRY(vmm::NestedEngine::make(
             vcpu, user::NestedRoot{guest.first_slot + 1}, main_thread(), events(), memory)));
+    if (options.engine == vmm::EngineKind::trap)
+        return vmm::trap::make_engine(memory, std::move(frames), user::AsidPool{guest.second},
+                                      options.shadow_memory, most_leaves, options.patch);
     auto backend = TRY(vmm::shadow::KernelBackend::make(
         std::move(frames), user::AsidPool{guest.second}, options.shadow_memory, most_leaves));
     return TRY(vmm::ShadowEngine::make(vcpu, main_thread(), events(), memory, std::move(backend),

@@ -4,7 +4,6 @@
 #include <Zydis/Zydis.h>
 
 #include <algorithm>
-#include <optional>
 
 namespace vmm::trap {
 namespace {
@@ -253,6 +252,11 @@ void CodeMap::sweep(CodeBytes const& code) {
             sensitive_.set(offset, step.instruction.kind == Kind::sensitive);
             faulting_.set(offset, step.instruction.kind == Kind::faulting);
         }
+        for (auto const& step : run.steps) {
+            i64 const target =
+                step.at + step.instruction.target.value_or(-static_cast<int>(page_size));
+            if (target >= 0 && target < page_size) follow(code, static_cast<u16>(target));
+        }
         at = run.end;
     }
 }
@@ -266,6 +270,23 @@ CodeMap::Offsets CodeMap::traps() const {
         if (result.test(at)) nearest = at;
     }
     return result;
+}
+
+bool CodeMap::touches(u32 first, u32 last) const {
+    u32 const longest = 15;
+    for (u32 at = first > longest ? first - longest : 0; at < last; ++at)
+        if (length_[at] != 0 && at + length_[at] > first) return true;
+    return false;
+}
+
+std::optional<u8> instruction_length(std::span<u8 const> bytes) {
+    auto const found = decode(bytes);
+    return found ? std::optional(found->length) : std::nullopt;
+}
+
+bool needs_privilege(std::span<u8 const> bytes) {
+    auto const found = decode(bytes);
+    return found && found->kind != Kind::harmless;
 }
 
 bool CodeMap::trap_within(u16 offset, u16 distance) const {

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <bitset>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -41,6 +42,8 @@ public:
     void sweep(CodeBytes const& code);
 
     bool is_start(u16 offset) const { return length_[offset] != 0; }
+    // Whether a known instruction has one of the bytes [first, last).
+    bool touches(u32 first, u32 last) const;
     // First bytes that become trap_opcode. An instruction that is known to overlap a trap is one as
     // well, so that nothing that runs natively reads a changed byte.
     using Offsets = std::bitset<page_size>;
@@ -57,5 +60,10 @@ private:
     Offsets sensitive_;                  // it must become a trap
     Offsets faulting_;                   // it faults in user mode by itself
 };
+
+// Length of the instruction in front; empty if it is none.
+std::optional<u8> instruction_length(std::span<u8 const> bytes);
+// Whether it is one that a kernel's processor carries out and user mode does not, or differently.
+bool needs_privilege(std::span<u8 const> bytes);
 
 } // namespace vmm::trap

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// For tests: the guest's thread carried out by the instruction emulator, as a processor would in
+// user mode with the kernel's descriptor tables: on the mappings of a fake backend, with guest RAM
+// and the copies behind it as one memory.
+#pragma once
+
+#include "vmm/engine/trap/code_map.hpp"
+#include "vmm/engine/trap/guest_thread.hpp"
+#include "vmm/shadow/fake_backend.hpp"
+#include "x86/emulate/emulator.hpp"
+
+namespace vmm::trap {
+
+class EmulatedThread final : public GuestThread, x86::Processor {
+public:
+    // memory: what the backend's pages are. split: first linear address of the shared root.
+    EmulatedThread(shadow::FakeBackend const& backend, std::span<u8> memory, u64 split)
+        : backend_(backend), memory_(memory), split_(split) {}
+
+    // How many instructions go by between two notifications.
+    void notify_every(u64 instructions) { period_ = instructions; }
+    static constexpr u64 ticks = 500; // of the clock for each instruction
+    u64 clock() const { return clock_ * ticks; }
+
+    ThreadStop resume(user::Registers32 const& registers, bool visible) override {
+        from_registers(registers);
+        visible_ = visible;
+        return wait();
+    }
+    ThreadStop wait() override {
+        for (;;) {
+            if (++clock_ % period_ == 0) return {.notified = true, .word = 0, .trap = {}};
+            auto const result = x86::emulate(*this);
+            switch (result.outcome) {
+            case x86::Outcome::done:
+            case x86::Outcome::repeat: break;
+            case x86::Outcome::raised: return stop_for(result.exception);
+            case x86::Outcome::unsupported: // x87, which needs only be allowed here
+                if (!fpu_) return stop_for({.vector = x86::vector::no_device});
+                skip();
+                break;
+            default: ADD_FAILURE() << "user mode must not come here"; return {};
+            }
+        }
+    }
+    user::Registers32 stop() override { return registers(); }
+    void use_root(shadow::RootId root) override { root_ = root; }
+    void allow_fpu(bool allowed) override { fpu_ = allowed; }
+
+private:
+    static constexpr u16 code = 0xff3, data = 0xffb;
+
+    void skip() {
+        auto const at = translate(core_.rip, x86::Access::execute, false);
+        ASSERT_TRUE(at.has_value());
+        core_.rip += instruction_length(memory_.subspan(at->value, 15)).value_or(1);
+    }
+    ThreadStop stop_for(x86::Exception const& event) {
+        user::Trap32 trap{.event = event.vector,
+                          .error_code = event.error_code.value_or(0),
+                          .address = static_cast<u32>(event.address),
+                          .registers = registers()};
+        // INT3 and INTO have gates that are open to user mode.
+        for (u8 vector : {x86::vector::breakpoint, x86::vector::overflow})
+            if (event.vector == x86::vector::general_protection &&
+                trap.error_code == vector * 8u + 2) {
+                trap.event = vector | 1u << 8;
+                trap.error_code = 0;
+                ++trap.registers.eip;
+            }
+        return {.notified = false, .word = 0, .trap = trap};
+    }
+
+    void from_registers(user::Registers32 const& r) {
+        constexpr u64 interrupts = 0x200;
+        core_ = {};
+        u32 const general[] = {r.eax, r.ecx, r.edx, r.ebx, r.esp, r.ebp, r.esi, r.edi};
+        for (unsigned i = 0; i < 8; ++i) core_.registers.value[i] = general[i];
+        core_.rip = r.eip;
+        core_.rflags = r.eflags | interrupts;
+        for (auto& segment : segments_) segment = {data, 0xc0f3, ~u32{0}, 0};
+        segments_[1] = {code, 0xc0fb, ~u32{0}, 0};
+        segments_[4].base = r.fs_base;
+        segments_[5].base = r.gs_base;
+        segments_[6] = segments_[7] = {};
+    }
+    user::Registers32 registers() const {
+        auto const general = [&](unsigned i) { return static_cast<u32>(core_.registers.value[i]); };
+        return {.eip = static_cast<u32>(core_.rip),
+                .esp = general(4),
+                .eflags = static_cast<u32>(core_.rflags),
+                .eax = general(0),
+                .ecx = general(1),
+                .edx = general(2),
+                .ebx = general(3),
+                .ebp = general(5),
+                .esi = general(6),
+                .edi = general(7),
+                .fs_base = static_cast<u32>(segments_[4].base),
+                .gs_base = static_cast<u32>(segments_[5].base)};
+    }
+
+    x86::OrException<GuestPhys> translate(u64 linear, x86::Access access,
+                                          bool supervisor) override {
+        EXPECT_FALSE(supervisor) << "no descriptor of this machine is ever read";
+        EXPECT_LT(linear, u64{1} << 32);
+        bool const shared = linear >= split_;
+        auto const entry =
+            shared && !visible_ ? std::nullopt : backend_.find(shared ? 0 : root_, linear);
+        bool const allowed = entry && (access != x86::Access::write || entry->rights.write) &&
+                             (access != x86::Access::execute || entry->rights.execute);
+        if (allowed)
+            return GuestPhys{entry->page << shadow::page_shift |
+                             (linear & (shadow::page_size - 1))};
+        u32 const why = u32{entry.has_value()} | u32{access == x86::Access::write} << 1 | 4 |
+                        u32{access == x86::Access::execute} << 4;
+        return fail(x86::Exception{x86::vector::page_fault, why, linear});
+    }
+    bool read(GuestPhys at, std::span<u8> to) override {
+        std::ranges::copy(memory_.subspan(at.value, to.size()), to.begin());
+        return true;
+    }
+    bool write(GuestPhys at, std::span<u8 const> from) override {
+        std::ranges::copy(from, memory_.subspan(at.value, from.size()).begin());
+        return true;
+    }
+    x86::CoreState core() override { return core_; }
+    void set_core(x86::CoreState const& core) override { core_ = core; }
+    x86::Segment segment(x86::SegmentName name) override {
+        return segments_[std::to_underlying(name)];
+    }
+    void set_segment(x86::SegmentName name, x86::Segment const& segment) override {
+        segments_[std::to_underlying(name)] = segment;
+    }
+    // Whatever selector is loaded, and whatever INT is executed: it is outside of the tables.
+    x86::TableRegister gdtr() override { return {}; }
+    x86::TableRegister idtr() override { return {}; }
+    void set_gdtr(x86::TableRegister const&) override {}
+    void set_idtr(x86::TableRegister const&) override {}
+    unsigned cpl() override { return 3; }
+    u64 control_register(unsigned number) override {
+        return number == 0 ? 0x80000031 : number == 4 ? 0x820 : 0;
+    }
+    x86::OrException<> set_control_register(unsigned, u64) override { return {}; }
+    u64 debug_register(unsigned) override { return 0; }
+    x86::OrException<> set_debug_register(unsigned, u64) override { return {}; }
+    u64 efer() override { return 0; }
+    std::optional<u64> read_msr(u32) override { return std::nullopt; }
+    bool write_msr(u32, u64) override { return false; }
+    u32 read_port(u16, u8) override { return 0; }
+    void write_port(u16, u8, u32) override {}
+    std::array<u32, 4> cpuid(u32, u32) override { return {~u32{0}, ~u32{0}, ~u32{0}, ~u32{0}}; }
+    u64 time_stamp() override { return clock(); }
+    void invalidate_page(u64) override {}
+    void block_interrupts() override {}
+
+    shadow::FakeBackend const& backend_;
+    std::span<u8> memory_;
+    u64 split_;
+    u64 clock_{};
+    u64 period_{1000};
+    x86::CoreState core_;
+    std::array<x86::Segment, 8> segments_{};
+    shadow::RootId root_{shadow::none};
+    bool visible_{}, fpu_{true};
+};
+
+} // namespace vmm::trap
