@@ -25,6 +25,7 @@ public:
     x86::CoreState core() override { return engine_.core(); }
     void set_core(x86::CoreState const& core) override { engine_.set_core(core); }
     x86::Segment segment(x86::SegmentName name) override { return engine_.segment(name); }
+    u32 code_rights() override { return engine_.code_rights(); }
     void set_segment(x86::SegmentName name, x86::Segment const& segment) override {
         engine_.set_segment(name, segment);
     }

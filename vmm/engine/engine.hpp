@@ -85,6 +85,7 @@ public:
     virtual x86::CoreState core() = 0;
     virtual void set_core(x86::CoreState const& core) = 0;
     virtual x86::Segment segment(x86::SegmentName name) = 0;
+    virtual u32 code_rights() { return segment(x86::SegmentName::cs).access_rights; }
     virtual void set_segment(x86::SegmentName name, x86::Segment const& segment) = 0;
     virtual x86::TableRegister gdtr() = 0;
     virtual x86::TableRegister idtr() = 0;

@@ -94,7 +94,7 @@ Done enter_handler(Execution& e, EventKind kind, Exception const& event) {
         TRY(stack.push(e, bytes, e.core.registers.value[rsp]));
     }
     TRY(stack.push(e, bytes, saved_flags(e, kind, event.vector)));
-    TRY(stack.push(e, bytes, e.code.selector));
+    TRY(stack.push(e, bytes, e.processor.segment(SegmentName::cs).selector));
     TRY(stack.push(e, bytes, e.core.rip));
     if (kind == EventKind::exception && event.error_code)
         TRY(stack.push(e, bytes, *event.error_code));

@@ -9,11 +9,10 @@
 namespace x86 {
 namespace {
 
-Mode mode_of(Segment const& code, u64 efer) {
-    if (efer::LongModeActive::get(efer) && access_rights::Long::get(code.access_rights))
+Mode mode_of(u32 code_rights, u64 efer) {
+    if (efer::LongModeActive::get(efer) && access_rights::Long::get(code_rights))
         return Mode::long64;
-    return access_rights::Default32::get(code.access_rights) ? Mode::protected32
-                                                             : Mode::protected16;
+    return access_rights::Default32::get(code_rights) ? Mode::protected32 : Mode::protected16;
 }
 
 // No state of any guest: what it remembers follows from the bytes alone.
@@ -26,8 +25,10 @@ bool is_high_byte(Instruction const& instruction, unsigned number, unsigned byte
 } // namespace
 
 Execution::Execution(Processor& of)
-    : processor(of), core(of.core()), code(of.segment(SegmentName::cs)), efer(of.efer()),
-      cpl(static_cast<u8>(of.cpl())), mode(mode_of(code, efer)) {}
+    : processor(of), core(of.core()), efer(of.efer()), cpl(static_cast<u8>(of.cpl())),
+      mode(mode_of(of.code_rights(), efer)) {
+    if (!long64()) code = of.segment(SegmentName::cs);
+}
 
 OrException<> Execution::fetch() {
     u64 const ip = core.rip;

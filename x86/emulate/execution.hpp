@@ -105,7 +105,7 @@ struct Execution {
 
     Processor& processor;
     CoreState core;
-    Segment code; // CS
+    Segment code{}; // CS; empty in 64-bit mode, where it has neither base nor limit
     u64 efer;
     Instruction instruction;
     u64 next{}; // rip after the instruction

@@ -81,7 +81,7 @@ Done call_inner(Execution& e, Target const& gate, Target& target) {
         u64 const parameter = TRY(e.peek(bytes, i * bytes));
         TRY(stack.push(e, bytes, parameter));
     }
-    TRY(stack.push(e, bytes, e.code.selector));
+    TRY(stack.push(e, bytes, e.processor.segment(SegmentName::cs).selector));
     TRY(stack.push(e, bytes, e.next));
     auto const code = TRY(code_segment(e, target.selector, target.descriptor, level));
     TRY(check_target(e, code, offset));
@@ -124,7 +124,7 @@ Done call_far(Execution& e, u16 selector, u64 offset) {
     }
     auto const code = TRY(direct_target(e, target));
     TRY(check_target(e, code, offset));
-    TRY(e.push(bytes, e.code.selector));
+    TRY(e.push(bytes, e.processor.segment(SegmentName::cs).selector));
     TRY(e.push(bytes, e.next));
     enter(e, code, offset);
     return Outcome::done;

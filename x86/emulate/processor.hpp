@@ -90,6 +90,8 @@ public:
     virtual CoreState core() = 0;
     virtual void set_core(CoreState const& core) = 0;
     virtual Segment segment(SegmentName name) = 0;
+    // Access rights of CS: in 64-bit mode all of it that most instructions need.
+    virtual u32 code_rights() { return segment(SegmentName::cs).access_rights; }
     // The hidden part is already loaded from the descriptor; base, limit and rights are final.
     virtual void set_segment(SegmentName name, Segment const& segment) = 0;
     virtual TableRegister gdtr() = 0;

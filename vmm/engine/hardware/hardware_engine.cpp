@@ -66,6 +66,8 @@ x86::Segment HardwareEngine::segment(SegmentName name) {
             .base = get(Field::guest_es_base)};
 }
 
+u32 HardwareEngine::code_rights() { return static_cast<u32>(read(Field::guest_cs_access_rights)); }
+
 void HardwareEngine::set_segment(SegmentName name, x86::Segment const& segment) {
     write(of_segment(Field::guest_es_selector, name), segment.selector);
     write(of_segment(Field::guest_es_base, name), segment.base);

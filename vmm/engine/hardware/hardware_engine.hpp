@@ -17,6 +17,7 @@ public:
     x86::CoreState core() override;
     void set_core(x86::CoreState const& core) override;
     x86::Segment segment(x86::SegmentName name) override;
+    u32 code_rights() override;
     void set_segment(x86::SegmentName name, x86::Segment const& segment) override;
     x86::TableRegister gdtr() override;
     x86::TableRegister idtr() override;
