@@ -56,7 +56,7 @@ constexpr u64 abi::UserContext::*general_registers_32[] = {
 void apply_trap32_reply(Tcb const& replier, Tcb& faulted) {
     namespace at = abi::trap32_reply;
     static_assert(at::eflags == abi::register_message_words - 1, "those in registers are not general ones");
-    u64 words = abi::MessageInfo{replier.context.registers.rsi}.length();
+    u64 const words = abi::MessageInfo{replier.context.registers.rsi}.length();
     abi::UserContext& registers = faulted.registers();
     faulted.context.restore_all = 1;
     if (words > at::flags) faulted.shared_root_visible = at::SharedRootVisible::get(replier.message_register(at::flags)) != 0;
@@ -65,9 +65,11 @@ void apply_trap32_reply(Tcb const& replier, Tcb& faulted) {
     if (words > at::eflags) registers.rflags = sane_rflags_32(replier.message_register(at::eflags));
     abi::IpcBuffer const* const buffer = replier.buffer(false);
     if (!buffer) return;
-    if (words > at::words) words = at::words;
-    for (unsigned i = at::eax; i < words; ++i)
+#pragma GCC unroll 9 // which register it is stands in the instruction then
+    for (unsigned i = at::eax; i < at::words; ++i) {
+        if (i >= words) return;
         registers.*general_registers_32[i - at::eax] = static_cast<u32>(buffer->message[i]);
+    }
 }
 
 } // namespace
@@ -95,6 +97,7 @@ u64 write_trap32_message(Tcb const& faulted, Tcb& receiver) {
     if (!buffer) return abi::register_message_words;
     buffer->message[at::esp] = static_cast<u32>(registers.rsp);
     buffer->message[at::eflags] = registers.rflags;
+#pragma GCC unroll 9
     for (unsigned i = 0; i < std::size(general_registers_32); ++i)
         buffer->message[at::eax + i] = static_cast<u32>(registers.*general_registers_32[i]);
     return at::words;
