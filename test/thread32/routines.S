@@ -20,6 +20,8 @@
     inc %esi
     inc %edi
     end
+    routine guest_end
+    end
     routine guest_stack
     push %eax
     push $0x12345678

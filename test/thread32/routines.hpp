@@ -4,6 +4,7 @@
 
 extern "C" {
 void guest_count();            // adds 1 to eax, ecx, edx, ebx, ebp, esi, edi
+void guest_end();              // traps at once
 void guest_stack();            // pushes eax and a word; ecx: the word, edx: flags, ebx: esp
 void guest_selectors();        // eax cs, ebx ss, ecx ds, edx es, esi fs, edi gs
 void guest_load_ds();          // from eax, read back to ebx
