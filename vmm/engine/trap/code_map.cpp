@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/engine/trap/code_map.hpp"
 
+#include "vmm/engine/trap/common_instruction.hpp"
+
 #include <Zydis/Zydis.h>
 
 #include <algorithm>
+#include <cstring>
 
 namespace vmm::trap {
 namespace {
@@ -136,7 +139,8 @@ bool unlikely_one_byte(u8 opcode) {
     }
 }
 
-std::optional<Decoded> decode(std::span<u8 const> bytes) {
+// By the decoder, which knows everything.
+std::optional<Decoded> decode_fully(std::span<u8 const> bytes) {
     ZydisDecodedInstruction instruction;
     ZyanStatus const status = ZydisDecoderDecodeInstruction(
         &decoder(), nullptr, bytes.data(),
@@ -161,7 +165,30 @@ std::optional<Decoded> decode(std::span<u8 const> bytes) {
         result.ends_run = opcode == 0x0b || opcode == 0xff || opcode == 0xb9; // UD2 and its like
     }
     if (raw.imm[0].is_relative)
-        result.target = instruction.length + static_cast<int>(raw.imm[0].value.s);
+        result.target = instruction.length +
+                        static_cast<int>(std::clamp<i64>(raw.imm[0].value.s, -2 * i64{page_size},
+                                                         2 * i64{page_size}));
+    return result;
+}
+
+std::optional<Decoded> decode(std::span<u8 const> bytes) {
+    auto const common = common_instruction(bytes);
+    if (!common) return decode_fully(bytes);
+    Decoded result{.length = common->length,
+                   .kind = Kind::harmless,
+                   .ends_run = common->ends_run,
+                   .unlikely = false,
+                   .target = {}};
+    if (common->relative_bytes == 1)
+        result.target = common->length + static_cast<std::int8_t>(bytes[common->length - u64{1}]);
+    if (common->relative_bytes == 4) {
+        std::int32_t distance;
+        std::memcpy(&distance, &bytes[common->length - u64{4}], sizeof distance);
+        // Far away is outside of the page, however far.
+        result.target = std::clamp(distance, -2 * static_cast<int>(page_size),
+                                   2 * static_cast<int>(page_size)) +
+                        common->length;
+    }
     return result;
 }
 
@@ -205,6 +232,7 @@ struct CodeMap::Run {
     std::vector<Step> steps;
     int end{};
     bool believable{true};
+    bool doubtful{}; // it ended where no code is
 };
 
 CodeMap::Run CodeMap::read_run(CodeBytes const& code, int from, int end,
@@ -213,23 +241,34 @@ CodeMap::Run CodeMap::read_run(CodeBytes const& code, int from, int end,
     while (run.end < end) {
         int const at = run.end;
         bool const known_hopeless = at >= 0 && hopeless.test(static_cast<u32>(at));
-        auto const found = known_hopeless ? std::nullopt : decode(code.from(at));
-        if (!found || found->unlikely) {
+        auto const bytes = code.from(at);
+        // Filling: no compiler begins with an addition of a byte to memory.
+        bool const zeros =
+            bytes[0] == 0 && (run.steps.empty() || bytes.size() < 2 || bytes[1] == 0);
+        auto const found = known_hopeless || zeros ? std::nullopt : decode(bytes);
+        if (!found) {
             run.believable = false;
-            if (!found) run.steps.push_back({at, {}});
-            break;
+            run.doubtful = !known_hopeless && !zeros;
+            return run;
         }
         run.steps.push_back({at, *found});
         run.end = at + found->length;
         if (found->ends_run) break;
     }
     // Into the middle of a known instruction: then this is none.
-    if (run.end > end && end < static_cast<int>(page_size)) run.believable = false;
+    if (run.end > end && end < static_cast<int>(page_size)) {
+        run.believable = false;
+        run.doubtful = true;
+    }
     return run;
 }
 
+// Two passes: the first reads runs from one place to the next and notes what makes little sense,
+// the second believes those that are not surrounded by such places.
 void CodeMap::sweep(CodeBytes const& code) {
     Offsets hopeless; // where a run that is not believable passed
+    std::vector<int> doubts;
+    std::vector<Run> runs;
     int at = -static_cast<int>(code.before);
     while (at < static_cast<int>(page_size)) {
         if (at >= 0 && length_[static_cast<u32>(at)] != 0) {
@@ -238,26 +277,46 @@ void CodeMap::sweep(CodeBytes const& code) {
         }
         int end = std::max(at, 0);
         while (end < static_cast<int>(page_size) && length_[static_cast<u32>(end)] == 0) ++end;
-        Run const run = read_run(code, at, end, hopeless);
-        if (!run.believable) {
-            for (auto const& step : run.steps)
-                if (step.at >= 0) hopeless.set(static_cast<u32>(step.at));
-            ++at;
+        Run run = read_run(code, at, end, hopeless);
+        for (auto const& step : run.steps)
+            if (step.instruction.unlikely) doubts.push_back(step.at);
+        if (run.believable) {
+            at = run.end;
+            runs.push_back(std::move(run));
             continue;
         }
-        for (auto const& step : run.steps) {
-            if (step.at < 0 || step.at >= static_cast<int>(page_size)) continue;
-            u32 const offset = static_cast<u32>(step.at);
-            length_[offset] = step.instruction.length;
-            sensitive_.set(offset, step.instruction.kind == Kind::sensitive);
-            faulting_.set(offset, step.instruction.kind == Kind::faulting);
-        }
-        for (auto const& step : run.steps) {
-            i64 const target =
-                step.at + step.instruction.target.value_or(-static_cast<int>(page_size));
-            if (target >= 0 && target < page_size) follow(code, static_cast<u16>(target));
-        }
-        at = run.end;
+        if (run.doubtful) doubts.push_back(run.end);
+        for (auto const& step : run.steps)
+            if (step.at >= 0) hopeless.set(static_cast<u32>(step.at));
+        if (run.end >= 0 && run.end < static_cast<int>(page_size))
+            hopeless.set(static_cast<u32>(run.end));
+        ++at;
+    }
+    std::ranges::sort(doubts);
+    constexpr int neighbourhood = 96;
+    for (Run const& run : runs) {
+        if (run.steps.empty()) continue;
+        int const from = run.steps.front().at - neighbourhood, to = run.end + neighbourhood;
+        auto const first = std::ranges::lower_bound(doubts, from);
+        auto const last = std::ranges::upper_bound(doubts, to);
+        bool const at_edge =
+            from < -static_cast<int>(code.before) || to > static_cast<int>(page_size);
+        auto const most_doubts = at_edge ? 1 : 2; // a wrong first byte alone may make as many
+        if (last - first <= most_doubts) learn(code, run);
+    }
+}
+
+void CodeMap::learn(CodeBytes const& code, Run const& run) {
+    for (auto const& step : run.steps) {
+        if (step.at < 0 || step.at >= static_cast<int>(page_size)) continue;
+        u32 const offset = static_cast<u32>(step.at);
+        length_[offset] = step.instruction.length;
+        sensitive_.set(offset, step.instruction.kind == Kind::sensitive);
+        faulting_.set(offset, step.instruction.kind == Kind::faulting);
+    }
+    for (auto const& step : run.steps) {
+        i64 const target = step.at + step.instruction.target.value_or(-static_cast<int>(page_size));
+        if (target >= 0 && target < page_size) follow(code, static_cast<u16>(target));
     }
 }
 

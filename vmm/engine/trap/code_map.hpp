@@ -55,6 +55,7 @@ public:
 private:
     struct Run;
     Run read_run(CodeBytes const& code, int from, int end, Offsets const& hopeless) const;
+    void learn(CodeBytes const& code, Run const& run);
 
     std::array<u8, page_size> length_{}; // of the instruction that begins there; 0: none known
     Offsets sensitive_;                  // it must become a trap

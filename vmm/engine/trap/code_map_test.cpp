@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/engine/trap/code_map.hpp"
+#include "vmm/engine/trap/common_instruction.hpp"
 
+#include <Zydis/Zydis.h>
 #include <algorithm>
 #include <initializer_list>
 
@@ -157,6 +159,56 @@ TEST(CodeMap, TakesTablesForData) {
     map.follow(page.code(), 0);
     map.sweep(page.code());
     EXPECT_TRUE(map.traps().none());
+}
+
+TEST(CodeMap, BelievesLittleInCompressedData) {
+    u64 state = 7;
+    u64 patched = 0;
+    constexpr int rounds = 40;
+    for (int round = 0; round < rounds; ++round) {
+        Page page;
+        for (u8& byte : page.bytes) {
+            state = state * 6364136223846793005 + 1442695040888963407;
+            byte = static_cast<u8>(state >> 56);
+        }
+        page.put(0, {0x9c, 0x58, 0xc3}); // and one function
+        CodeMap map;
+        map.follow(page.code(), 0);
+        map.sweep(page.code());
+        EXPECT_TRUE(map.traps().test(0));
+        patched += map.traps().count() - 1;
+    }
+    EXPECT_LE(patched, rounds / 5u);
+}
+
+TEST(CommonInstruction, AgreesWithTheDecoder) {
+    ZydisDecoder decoder;
+    ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
+    u64 state = 3;
+    unsigned common = 0;
+    for (unsigned round = 0; round < 100000; ++round) {
+        std::array<u8, 15> bytes;
+        for (u8& byte : bytes) {
+            state = state * 6364136223846793005 + 1442695040888963407;
+            byte = static_cast<u8>(state >> 56);
+        }
+        if (round % 3 == 0) bytes[0] = 0x0f;
+        auto const found = common_instruction(bytes);
+        if (!found) continue;
+        ++common;
+        ZydisDecodedInstruction truth;
+        ASSERT_TRUE(ZYAN_SUCCESS(
+            ZydisDecoderDecodeInstruction(&decoder, nullptr, bytes.data(), bytes.size(), &truth)))
+            << std::hex << unsigned{bytes[0]} << " " << unsigned{bytes[1]};
+        EXPECT_EQ(found->length, truth.length) << std::hex << unsigned{bytes[0]} << " "
+                                               << unsigned{bytes[1]} << " " << unsigned{bytes[2]};
+        EXPECT_EQ(found->relative_bytes * 8,
+                  truth.raw.imm[0].is_relative ? truth.raw.imm[0].size : 0);
+        bool const ends =
+            truth.mnemonic == ZYDIS_MNEMONIC_RET || truth.mnemonic == ZYDIS_MNEMONIC_JMP;
+        EXPECT_EQ(found->ends_run, ends);
+    }
+    EXPECT_GT(common, 50000u);
 }
 
 TEST(CodeMap, RandomBytesNeverMakeItReadPastTheEnd) {

@@ -14,6 +14,46 @@ constexpr u64 single_step = 1 << 14; // of DR6
 using Write = Bits<1>;               // of a page fault's error code
 using Fetch = Bits<4>;
 
+// What the instruction is to the counters.
+InternalExit kind_of(std::span<u8 const> code) {
+    std::size_t const at = !code.empty() && code[0] == 0x66 ? 1 : 0;
+    if (code.size() < at + 3) return InternalExit::other;
+    switch (code[at]) {
+    case 0x9c: // PUSHF POPF
+    case 0x9d:
+    case 0xfa: // CLI STI
+    case 0xfb: return InternalExit::interrupt_flag;
+    case 0xcf: return InternalExit::interrupt_return;
+    case 0xcc:
+    case 0xcd:
+    case 0xce: return InternalExit::software_interrupt;
+    case 0x0f: break;
+    default: return InternalExit::segment; // PUSH, POP and MOV of segment registers, far transfers
+    }
+    constexpr u8 load_machine_status = 6, invlpg = 7;
+    u8 const reg = code[at + 2] >> 3 & 7;
+    switch (code[at + 1]) {
+    case 0x06:
+    case 0x20:
+    case 0x22: return InternalExit::control_register;
+    case 0x01:
+        return reg == invlpg                            ? InternalExit::invalidate_page
+               : reg == load_machine_status || reg == 4 ? InternalExit::control_register
+                                                        : InternalExit::segment;
+    case 0x00:
+    case 0x02:
+    case 0x03:
+    case 0xa0:
+    case 0xa1:
+    case 0xa8:
+    case 0xa9:
+    case 0xb2:
+    case 0xb4:
+    case 0xb5: return InternalExit::segment;
+    default: return InternalExit::other;
+    }
+}
+
 // How far emulation goes on after an instruction that trapped, if the next trap is near: an exit
 // costs as much as dozens of emulated instructions.
 constexpr unsigned most_steps = 40;
@@ -200,6 +240,7 @@ TrapEngine::Next TrapEngine::fault_of_instruction(user::Trap32 const& trap) {
     auto const code = instruction_bytes();
     if (cpl_ == 0)
         if (auto const exit = exit_of_instruction(code)) return exit;
+    counters_.count(kind_of(code));
     auto const at = shadow_.translate(request(linear_eip(), Access::execute, cpl_ != 3));
     bool const ours =
         cpl_ == 0 && at &&
