@@ -62,6 +62,7 @@ constexpr std::pair<IpcEvent, Target> fast[] = {
     {IpcEvent::recv, Target::notification},      {IpcEvent::reply, Target::nothing},
     {IpcEvent::reply, Target::faulted_caller},   {IpcEvent::nb_recv, Target::endpoint},
     {IpcEvent::nb_recv, Target::notification},   {IpcEvent::yield, Target::nothing},
+    {IpcEvent::trap_32, Target::nothing},
 };
 constexpr u64 fast_of_100000 = 20; // cases of each kind
 
@@ -105,6 +106,11 @@ private:
         world_.handle(happening.event);
         world_.state().save(slow_);
         world_.state().restore(before_);
+        if (auto const* const trap = std::get_if<Trap32Event>(&happening.event)) {
+            if (fast_path::trap_32(kernel, Fault::trap32(trap->event, trap->error_code, trap->address))) ++count.taken;
+            else if (!world_.state().is(before_)) return explain(happening, before_);
+            world_.state().restore(before_);
+        }
         bool const by_syscall = std::holds_alternative<SyscallEvent>(happening.event);
         if (!by_syscall || cases_ % way_through_handle == 0) {
             allow_fast_paths(kernel, true);

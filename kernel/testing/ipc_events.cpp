@@ -26,6 +26,7 @@ char const* name_of(IpcEvent event) {
     case IpcEvent::tick: return "tick";
     case IpcEvent::interrupt: return "interrupt";
     case IpcEvent::guest_stop: return "VM exit";
+    case IpcEvent::trap_32: return "trap of a 32-bit thread";
     case IpcEvent::count: break;
     }
     return "?";
@@ -130,6 +131,8 @@ IpcWorld::Member* IpcWorld::choose_actor(Random& random) {
 IpcEvent IpcWorld::choose_event(Tcb const& thread, Random& random) {
     if (thread.state == ThreadState::running_vm)
         return random.pick_of({IpcEvent::tick, IpcEvent::interrupt, IpcEvent::guest_stop});
+    if (thread.state == ThreadState::running_32)
+        return random.pick_of({IpcEvent::trap_32, IpcEvent::trap_32, IpcEvent::trap_32, IpcEvent::tick, IpcEvent::interrupt});
     if (thread.vcpu && random.pick(2)) return IpcEvent::other_syscall;
     bool const has_caller = !thread.slots[Tcb::caller].empty();
     if (has_caller && random.pick(3)) return random.pick(3) ? IpcEvent::reply_recv : IpcEvent::reply;
@@ -170,7 +173,7 @@ void IpcWorld::prepare_invocation(Member& member, Random& random) {
     case 1:
     case 2: return ask(target, Label::tcb_resume, {});
     case 3: return ask(target, Label::tcb_set_priority, {9 + random.pick(3)}, {tcb});
-    case 4: return ask(target, Label::tcb_set_flags, {random.pick(2), random.pick(2)});
+    case 4: return ask(target, Label::tcb_set_flags, {random.pick(4), random.pick(4)});
     case 5: return ask(target, Label::tcb_bind_notification, {}, {notification_caps_[random.pick(notifications)][0]});
     case 6: return ask(target, Label::tcb_unbind_notification, {});
     case 7: return ask(cnode, Label::cnode_delete, {slot, 64});
@@ -232,6 +235,7 @@ Event IpcWorld::prepare(IpcEvent kind, Member& member, Random& random) {
     case IpcEvent::software_interrupt: return SoftwareInterruptEvent{static_cast<u8>(158 + random.pick(97))};
     case IpcEvent::tick: return InterruptEvent{machine::timer_vector};
     case IpcEvent::interrupt: return InterruptEvent{static_cast<u8>(machine::first_irq_vector + 3 + random.pick(2))};
+    case IpcEvent::trap_32: return Trap32Event{random.pick(1024), random.word() >> 32, random.word() >> 32};
     case IpcEvent::guest_stop:
     case IpcEvent::count: break;
     }

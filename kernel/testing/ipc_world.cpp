@@ -121,6 +121,11 @@ void IpcWorld::set_up(Member& member, Random& random) {
     if (random.one_in(4)) // refused when it is bound already
         world_.invoke(thread, Label::tcb_bind_notification, {}, {notification_caps_[random.pick(notifications)][0]});
     if (random.one_in(6)) set_up_upcall(member, random);
+    if (random.one_in(6)) { // stops it
+        world_.invoke(thread, Label::tcb_set_flags, {0, abi::thread_flag::compatibility});
+        if (random.pick(3)) world_.invoke(thread, Label::tcb_set_ept_root, {}, {nested_root_});
+        world_.invoke(thread, Label::tcb_resume);
+    }
     if (random.one_in(20)) world_.invoke(thread, Label::tcb_suspend);
     for (std::byte& byte : std::span(own.context.fpu).first(8)) byte = static_cast<std::byte>(random.word());
     own.registers().fs_base = random.pick(4) ? random.pick(1 << 20) : random.word();

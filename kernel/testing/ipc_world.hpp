@@ -26,6 +26,7 @@ enum class IpcEvent {
     tick,
     interrupt,
     guest_stop,
+    trap_32,
     count,
 };
 char const* name_of(IpcEvent event);
