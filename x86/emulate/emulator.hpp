@@ -13,10 +13,11 @@ enum class Outcome : u8 {
     done,         // rip is behind the instruction (or at its target)
     repeat,       // a repeated string instruction is not finished: rip is still on it; interrupts may come first
     halt,         // HLT was carried out: rip is behind it
-    raised,       // `exception` is to be delivered, a fault: rip is on the instruction. INT n, INT3 and INTO deliver by themselves: done
+    raised,       // `exception` is to be delivered. A fault: rip is on the instruction; #DB of a single step: behind it.
+                  // INT n, INT3 and INTO deliver by themselves: done
     hypercall,    // VMCALL, VMMCALL; rip is on it
     triple_fault, // the guest cannot go on
-    unsupported,  // `why` says which instruction and why; nothing changed
+    unsupported,  // `why` names the instruction, or what it wanted (a task switch, real mode); nothing changed
 };
 
 struct Result {

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/gtest.hpp"
 #include "x86/emulate/arithmetic.hpp"
@@ -27,7 +28,7 @@ class Arena {
 public:
     explicit Arena(u64 seed) : processor_(memory_bytes, arena::at) {
         void* const wanted = reinterpret_cast<void*>(arena::at);
-        void* const got = mmap(wanted, memory_bytes, PROT_READ | PROT_WRITE | PROT_EXEC,
+        void* const got = mmap(wanted, memory_bytes, PROT_READ | PROT_WRITE,
                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
         EXPECT_EQ(got, wanted);
         std::mt19937_64 random(seed);
@@ -41,9 +42,14 @@ public:
                                 SegmentName::fs, SegmentName::gs})
             processor_.segments[TestProcessor::index(name)].selector = native::selector(name);
         processor_.segments[TestProcessor::index(SegmentName::fs)].base = native::fs_base();
-        put_exits();
+        map_code();
     }
-    ~Arena() { munmap(reinterpret_cast<void*>(arena::at), memory_bytes); }
+    ~Arena() {
+        munmap(reinterpret_cast<void*>(arena::at), memory_bytes);
+        munmap(code_, arena::page);
+    }
+    Arena(Arena const&) = delete;
+    Arena& operator=(Arena const&) = delete;
 
     TestProcessor& processor() { return processor_; }
     void put(u64 at, u64 value) {
@@ -53,11 +59,10 @@ public:
     // The code, with a way out behind it and at the branch target. Neither touches registers or
     // flags.
     void put_code(std::vector<u8> const& code) {
-        auto* const to = reinterpret_cast<u8*>(arena::code);
-        std::memcpy(to, code.data(), code.size());
-        jump_out(to + code.size());
-        jump_out(to + code.size() + branch_distance);
-        std::memcpy(&processor_.ram[arena::code - arena::at], to, 128);
+        std::memcpy(code_, code.data(), code.size());
+        jump_out(code_ + code.size());
+        jump_out(code_ + code.size() + branch_distance);
+        std::memcpy(&processor_.ram[arena::code - arena::at], code_, 128);
     }
     bool same_memory() const {
         u64 const offset = arena::writable - arena::at;
@@ -74,14 +79,27 @@ private:
         mprotect(reinterpret_cast<void*>(at), arena::page, native);
         processor_.pages[at / arena::page] = rights;
     }
-    void put_exits() { exit_ = native::exit_address(); }
+    // Twice, so that the tested instruction finds no way to write it: here writable, there not.
+    void map_code() {
+        int const file = memfd_create("code", 0);
+        EXPECT_EQ(ftruncate(file, arena::page), 0);
+        void* const writable =
+            mmap(nullptr, arena::page, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+        void* const wanted = reinterpret_cast<void*>(arena::code);
+        EXPECT_EQ(mmap(wanted, arena::page, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, file, 0),
+                  wanted);
+        close(file);
+        code_ = static_cast<u8*>(writable);
+        processor_.pages[arena::code / arena::page] = TestProcessor::Rights::read_only;
+    }
     void jump_out(u8* to) { // jmp *0(%rip), with the address behind it
         u8 const jump[] = {0xff, 0x25, 0, 0, 0, 0};
         std::memcpy(to, jump, sizeof jump);
         std::memcpy(to + sizeof jump, &exit_, sizeof exit_);
     }
     TestProcessor processor_;
-    u64 exit_{};
+    u8* code_{};
+    u64 exit_{native::exit_address()};
 };
 
 std::string hex(u64 value) {
