@@ -34,6 +34,7 @@ void ports(std::string_view);
 void privileged(std::string_view);
 void strings(std::string_view); // string instructions on ports and on a device in memory
 void state(std::string_view parts); // FPU ("avx": with AVX), debug registers, MSRs
+void tables(std::string_view);       // bad page tables, and what holds for good ones
 void wild(std::string_view seed);   // executes random bytes
 
 } // namespace guest

@@ -32,6 +32,7 @@ constexpr Behaviour behaviours[] = {
     {"privileged", privileged},
     {"strings", strings},
     {"state", state},
+    {"tables", tables},
     {"wild", wild},
 };
 

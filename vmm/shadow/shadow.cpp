@@ -184,7 +184,7 @@ AccessResult Shadow::access(AccessRequest const& request) {
     bool const write = request.access == x86::Access::write;
     if (!is_ram(page)) return {.kind = Kind::no_ram, .address = found->address};
     if (write && watch_.watches(page)) {
-        if (!watch_.count_write(page, found->address.value))
+        if (!watch_.is_written_like_data(page))
             return {.kind = Kind::watched_write, .address = found->address};
         unwatch(page);
     } else {
@@ -355,6 +355,7 @@ void Shadow::written(GuestPhys at, u64 bytes) {
 
 void Shadow::mirror(u64 page, u64 first, u64 last) {
     ++counters_.emulated_writes;
+    if (watch_.count_write(page, (page << page_shift) + first)) return unwatch(page);
     unsigned const entry_size = paging_.mode() == PagingMode::two_level ? 4 : 8;
     for (TableUse const& use : watch_.uses(page)) {
         u64 const span = table_span(use.level) / (page_size / entry_size);

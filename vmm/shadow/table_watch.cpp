@@ -46,6 +46,12 @@ bool TableWatch::count_write(u64 page, u64 address) {
     return table.writes > most_writes_in_a_row;
 }
 
+bool TableWatch::is_written_like_data(u64 page) const {
+    auto const at = tables_.find(page);
+    return at != tables_.end() && at->second.step == step_ &&
+           at->second.writes >= most_writes_in_a_row;
+}
+
 void TableWatch::remove(u64 page, TableUse const& use) {
     auto const at = tables_.find(page);
     if (at == tables_.end()) return;
