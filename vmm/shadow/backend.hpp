@@ -25,6 +25,8 @@ struct PageRights {
 inline constexpr unsigned page_shift = 12, extent_shift = 21;
 inline constexpr u64 page_size = u64{1} << page_shift, extent_size = u64{1} << extent_shift;
 
+constexpr u64 page_of(GuestPhys at) { return at.value >> page_shift; }
+
 class Backend {
 public:
     virtual ~Backend() = default;

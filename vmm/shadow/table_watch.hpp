@@ -38,8 +38,8 @@ public:
     bool add(u64 page, TableUse const& use);
     // Its uses; empty if the page is not watched.
     std::vector<TableUse> uses(u64 page) const;
-    // A watched page was written. True: too often in a row, without anything else in between (step()
-    // says that there was).
+    // A watched page was written. True: too often in a row, without anything else in between
+    // (step() says that there was).
     bool count_write(u64 page, u64 address);
     bool is_written_like_data(u64 page) const; // the next write would be one too many
     void step() { ++step_; }
