@@ -235,8 +235,8 @@ struct CodeMap::Run {
     bool doubtful{}; // it ended where no code is
 };
 
-CodeMap::Run CodeMap::read_run(CodeBytes const& code, int from, int end,
-                               Offsets const& hopeless) const {
+CodeMap::Run CodeMap::read_run(CodeBytes const& code, int from, int end, Offsets const& hopeless,
+                               bool follows) const {
     Run run{.steps = {}, .end = from};
     while (run.end < end) {
         int const at = run.end;
@@ -255,8 +255,8 @@ CodeMap::Run CodeMap::read_run(CodeBytes const& code, int from, int end,
         run.end = at + found->length;
         if (found->ends_run) break;
     }
-    // Into the middle of a known instruction: then this is none.
-    if (run.end > end && end < static_cast<int>(page_size)) {
+    // Into the middle of a known instruction: then this is none, unless it follows one.
+    if (run.end > end && end < static_cast<int>(page_size) && !follows) {
         run.believable = false;
         run.doubtful = true;
     }
@@ -270,14 +270,17 @@ void CodeMap::sweep(CodeBytes const& code) {
     std::vector<int> doubts;
     std::vector<Run> runs;
     int at = -static_cast<int>(code.before);
+    bool follows = false; // behind an instruction that is one for sure
     while (at < static_cast<int>(page_size)) {
         if (at >= 0 && length_[static_cast<u32>(at)] != 0) {
             at += length_[static_cast<u32>(at)];
+            follows = true;
             continue;
         }
         int end = std::max(at, 0);
         while (end < static_cast<int>(page_size) && length_[static_cast<u32>(end)] == 0) ++end;
-        Run run = read_run(code, at, end, hopeless);
+        Run run = read_run(code, at, end, hopeless, follows);
+        follows = false;
         for (auto const& step : run.steps)
             if (step.instruction.unlikely) doubts.push_back(step.at);
         if (run.believable) {
@@ -344,15 +347,15 @@ std::optional<u8> instruction_length(std::span<u8 const> bytes) {
 }
 
 bool needs_privilege(std::span<u8 const> bytes) {
-    auto const found = decode(bytes);
-    return found && found->kind != Kind::harmless;
-}
-
-bool CodeMap::trap_within(u16 offset, u16 distance) const {
-    u32 const end = std::min<u32>(page_size, u32{offset} + distance);
-    for (u32 at = offset; at < end; ++at)
-        if (sensitive_.test(at) || faulting_.test(at)) return true;
-    return false;
+    auto const is_prefix = [](u8 byte) {
+        return byte == 0x66 || byte == 0x67 || byte == 0xf0 || byte == 0xf2 || byte == 0xf3 ||
+               (byte & 0xe7) == 0x26 || (byte & 0xfe) == 0x64;
+    };
+    while (bytes.size() > 2 && is_prefix(bytes[0])) bytes = bytes.subspan(1);
+    if (bytes.size() < 3) return false;
+    if (bytes[0] == 0x0f)
+        return kind_two_byte(bytes[1], bytes[2] >> 6, bytes[2] >> 3 & 7) != Kind::harmless;
+    return kind_one_byte(bytes[0], bytes[1] >> 3 & 7) != Kind::harmless;
 }
 
 } // namespace vmm::trap

@@ -48,13 +48,11 @@ public:
     // well, so that nothing that runs natively reads a changed byte.
     using Offsets = std::bitset<page_size>;
     Offsets traps() const;
-    // Of an instruction at `offset` or behind it, the next that traps or faults in user mode, at
-    // most `distance` bytes away; empty when there is none.
-    bool trap_within(u16 offset, u16 distance) const;
 
 private:
     struct Run;
-    Run read_run(CodeBytes const& code, int from, int end, Offsets const& hopeless) const;
+    Run read_run(CodeBytes const& code, int from, int end, Offsets const& hopeless,
+                 bool follows) const;
     void learn(CodeBytes const& code, Run const& run);
 
     std::array<u8, page_size> length_{}; // of the instruction that begins there; 0: none known

@@ -131,11 +131,6 @@ bool CodePages::is_trap(u64 page, u16 offset) const {
     return found != pages_.end() && found->second->traps.test(offset);
 }
 
-bool CodePages::trap_within(u64 page, u16 offset, u16 distance) const {
-    auto const found = pages_.find(page);
-    return found != pages_.end() && found->second->map.trap_within(offset, distance);
-}
-
 shadow::PageGuard::Allowed CodePages::allowed(u64 page, shadow::View view) const {
     if (!patch_) return {};
     bool const code = is_code(page);

@@ -40,8 +40,6 @@ public:
     // Guest RAM was written. True: the page's mappings are wrong now.
     bool written(GuestPhys at, u64 bytes);
     bool is_trap(u64 page, u16 offset) const;
-    // A place behind `offset` in the page stops anyway, soon.
-    bool trap_within(u64 page, u16 offset, u16 distance) const;
     void clear();
 
     // The page that the kernel is about to execute: only it is mapped executable, so that its copy

@@ -80,12 +80,14 @@ private:
     Next guarded(user::Trap32 const& trap, GuestPhys at);
     Next fault_of_instruction(user::Trap32 const& trap);
     Next exit_of_instruction(std::span<u8 const> code);
-    Next emulate_from_here();
+    Next carry_out(std::span<u8 const> code, user::Trap32 const* trap);
+    bool carry_out_flag_instruction(std::span<u8 const> code);
+    bool is_for_us(std::span<u8 const> code);
+    Next go_on(u64 from);
     Next emulate_one(std::optional<x86::Exception> const& instead);
     Next after(x86::Result const& result, std::optional<x86::Exception> const& instead);
     Next deliver(x86::EventKind kind, x86::Exception const& event);
     Next raise(x86::Exception const& event) { return deliver(x86::EventKind::exception, event); }
-    bool worth_going_on();
     x86::Exception exception_of(user::Trap32 const& trap) const;
 
     shadow::AccessRequest request(u64 linear, x86::Access access, bool supervisor) const;
@@ -124,6 +126,13 @@ private:
     bool touched_device_{}; // by an instruction that was emulated
     u8 exit_length_{};      // of the instruction of the last exit
     shadow::RootId root_{shadow::none};
+    // How many instructions behind a trap the next one comes, by the first one's address.
+    struct NextTrap {
+        u32 from;
+        u8 steps; // 0: not soon
+        u8 trust; // how often this is still believed
+    };
+    std::array<NextTrap, 1024> next_traps_{};
     std::array<u8, 15> bytes_{};
     std::vector<u64> changed_;
 };

@@ -54,10 +54,10 @@ InternalExit kind_of(std::span<u8 const> code) {
     }
 }
 
-// How far emulation goes on after an instruction that trapped, if the next trap is near: an exit
-// costs as much as dozens of emulated instructions.
-constexpr unsigned most_steps = 40;
-constexpr u16 near_bytes = 24;
+// How far emulation goes on behind an instruction that trapped, to find the next trap: an exit
+// costs as much as dozens of emulated instructions. What was found is believed so many times.
+constexpr u8 most_steps = 48, retry_after = 64;
+constexpr unsigned most_steps_in_all = 400;
 
 } // namespace
 
@@ -237,18 +237,115 @@ std::span<u8 const> TrapEngine::instruction_bytes() {
 
 // #GP, #UD and their like: an instruction that has to be emulated, or one that is just wrong.
 TrapEngine::Next TrapEngine::fault_of_instruction(user::Trap32 const& trap) {
+    u64 const from = linear_eip();
     auto const code = instruction_bytes();
-    if (cpl_ == 0)
-        if (auto const exit = exit_of_instruction(code)) return exit;
     counters_.count(kind_of(code));
-    auto const at = shadow_.translate(request(linear_eip(), Access::execute, cpl_ != 3));
-    bool const ours =
-        cpl_ == 0 && at &&
-        (needs_privilege(code) ||
-         code_.is_trap(at->value / page_size, static_cast<u16>(at->value % page_size)));
-    if (auto const next = emulate_one(ours ? std::nullopt : std::optional(exception_of(trap))))
-        return next;
-    return emulate_from_here();
+    if (auto const next = carry_out(code, &trap)) return next;
+    return go_on(from);
+}
+
+// The instruction at eip. trap: what the processor said about it; null if it was not asked.
+TrapEngine::Next TrapEngine::carry_out(std::span<u8 const> code, user::Trap32 const* trap) {
+    if (cpl_ == 0) {
+        if (carry_out_flag_instruction(code)) return {};
+        if (auto const exit = exit_of_instruction(code)) return exit;
+    }
+    touched_device_ = false;
+    auto const result = x86::emulate(*processor_);
+    bool const wrong = trap && result.outcome == x86::Outcome::unsupported && !is_for_us(code);
+    return after(result, wrong ? std::optional(exception_of(*trap)) : std::nullopt);
+}
+
+// Goes on behind the trap at `from`: always where it held interrupts off for the next instruction
+// (nobody could tell later whether the thread got past that), and for as long as the next trap is
+// known to come soon.
+TrapEngine::Next TrapEngine::go_on(u64 from) {
+    unsigned since = 0; // the last trap
+    for (unsigned steps = 0; steps < most_steps_in_all; ++steps) {
+        bool const held_off = shadow_at_ == core_.rip;
+        NextTrap& expected = next_traps_[from % next_traps_.size()];
+        if (expected.from != from || expected.trust == 0)
+            expected = {.from = static_cast<u32>(from), .steps = most_steps, .trust = retry_after};
+        if (since == 0) --expected.trust;
+        if (!held_off) {
+            if (cpl_ != 0 || (window_wanted_ && can_interrupt())) return {};
+            if (since >= expected.steps) {
+                if (since == most_steps) expected.steps = 0; // nothing there
+                return {};
+            }
+        }
+        auto const code = instruction_bytes();
+        if (code.size() < bytes_.size())
+            return {}; // near the end of what can be fetched: the processor knows better
+        if (needs_privilege(code)) {
+            expected.steps = static_cast<u8>(
+                std::max<unsigned>(expected.steps == most_steps ? 0 : expected.steps, since + 1));
+            from = linear_eip();
+            since = 0;
+            shadow_at_ = held_off ? no_shadow : shadow_at_;
+            if (auto const next = carry_out(code, nullptr)) return next;
+            continue;
+        }
+        touched_device_ = false;
+        auto const result = x86::emulate(*processor_);
+        if (held_off) shadow_at_ = no_shadow;
+        if (result.outcome == x86::Outcome::unsupported) { // the guest can do it itself
+            if (!held_off) expected.steps = 0;
+            return {};
+        }
+        if (auto const next = after(result, {})) return next;
+        if (result.outcome != x86::Outcome::done) return {};
+        ++since;
+    }
+    return {};
+}
+
+// Whether the kernel's instruction faulted because of this engine, and not because it is wrong.
+bool TrapEngine::is_for_us(std::span<u8 const> code) {
+    if (cpl_ != 0) return false;
+    if (needs_privilege(code)) return true;
+    auto const at = shadow_.translate(request(linear_eip(), Access::execute, true));
+    return at && code_.is_trap(at->value / page_size, static_cast<u16>(at->value % page_size));
+}
+
+// CLI, STI, PUSHF and POPF of the kernel, most of all instructions that trap. False: not done,
+// because it is none of them or would fault.
+bool TrapEngine::carry_out_flag_instruction(std::span<u8 const> code) {
+    constexpr u64 resume = 1 << 16, interrupt = 1 << 9, virtual8086 = 1 << 17;
+    constexpr u64 writable = 0x247fd5; // by POPF at CPL 0: all but RF, VM, VIF and VIP
+    constexpr unsigned esp = 4, bytes = 4;
+    if (code.empty() || (core_.rflags & trap_flag) != 0) return false;
+    u64& stack = core_.registers.value[esp];
+    switch (code[0]) {
+    case 0xfa: core_.rflags &= ~interrupt; break;
+    case 0xfb:
+        if ((core_.rflags & interrupt) == 0) shadow_at_ = static_cast<u32>(core_.rip + 1);
+        core_.rflags |= interrupt;
+        break;
+    case 0x9c: {
+        u32 const to = static_cast<u32>(stack - bytes);
+        u32 const flags = static_cast<u32>(core_.rflags & ~(resume | virtual8086));
+        if (to % page_size > page_size - bytes) return false;
+        auto const at = shadow_.translate(request(to, Access::write, true));
+        if (!at || !memory_.write(*at, flags)) return false;
+        written(*at, bytes);
+        stack = to;
+        break;
+    }
+    case 0x9d: {
+        if (stack % page_size > page_size - bytes) return false;
+        auto const at = shadow_.translate(request(stack, Access::read, true));
+        auto const flags = at ? memory_.read<u32>(*at) : std::nullopt;
+        if (!flags || (*flags & trap_flag) != 0) return false;
+        core_.rflags = (core_.rflags & ~(writable | trap_flag)) | (*flags & writable) | 2;
+        stack = static_cast<u32>(stack + bytes);
+        break;
+    }
+    default: return false;
+    }
+    core_.rflags &= ~resume;
+    core_.rip = static_cast<u32>(core_.rip + 1);
+    return true;
 }
 
 // What the monitor does for every engine, so that it is counted alike.
@@ -306,32 +403,6 @@ TrapEngine::Next TrapEngine::after(x86::Result const& result,
     }
     if (instead) return raise(*instead);
     return exits::Unsupported{std::string(result.why) + " needs the engine `shadow` or `nested`"};
-}
-
-// Goes on behind an instruction that was emulated: always where it held interrupts off for the next
-// one (nobody could tell later whether the thread got past that), and while the next trap is near.
-TrapEngine::Next TrapEngine::emulate_from_here() {
-    for (unsigned steps = 0; steps < most_steps; ++steps) {
-        bool const held_off = shadow_at_ == core_.rip;
-        if (!held_off && (!worth_going_on() || (window_wanted_ && can_interrupt()))) return {};
-        if (cpl_ == 0)
-            if (auto const exit = exit_of_instruction(instruction_bytes())) return exit;
-        touched_device_ = false;
-        auto const result = x86::emulate(*processor_);
-        if (held_off) shadow_at_ = no_shadow;
-        if (result.outcome == x86::Outcome::unsupported) return {};
-        if (auto const next = after(result, {})) return next;
-        if (result.outcome != x86::Outcome::done) return {};
-    }
-    return {};
-}
-
-bool TrapEngine::worth_going_on() {
-    if (cpl_ != 0) return false;
-    auto const at = shadow_.translate(request(linear_eip(), Access::execute, true));
-    if (!at) return false;
-    return code_.trap_within(at->value / page_size, static_cast<u16>(at->value % page_size),
-                             near_bytes);
 }
 
 TrapEngine::Next TrapEngine::deliver(x86::EventKind kind, x86::Exception const& event) {
