@@ -203,7 +203,8 @@ Checked<Vm> read_vm(Located<toml::table const*> const& entry) {
     if (has_shadow(result.engine.value)) result.shadow_memory = shadow_memory ? shadow_memory->value : default_shadow_memory;
     auto const monitor = TRY(fields.size("monitor_memory", page));
     // A capability is 32 bytes; the CNode is a power of two, and half of its slots are the library OS's.
-    u64 const usual = default_monitor_memory + result.shadow_memory + 256 * shadow_slots(result.shadow_memory) +
+    // The rest is what the monitor remembers of its shadow tables, however the guest uses them.
+    u64 const usual = default_monitor_memory + result.shadow_memory + 384 * shadow_slots(result.shadow_memory) +
                       (result.engine.value == Engine::trap ? trap_memory : 0);
     result.monitor_memory = monitor ? *monitor : Located{usual, fields.place("monitor_memory")};
     auto const keyboard = TRY(fields.boolean("keyboard"));

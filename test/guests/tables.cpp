@@ -207,6 +207,15 @@ void check_many(Checks& checks) {
         wrong += at(where + 16) != 0x55aa;
     }
     checks.check(wrong == 0, "one page in many places", wrong);
+    // The same with large pages, which need no tables of their own.
+    for (u64 i = 0; i < 512; ++i)
+        directory.words[i] = (address(data) & ~u64{0x1fffff}) | present | writable | large;
+    load(root);
+    for (u64 i = 0; i < 6000; ++i) {
+        u64 const where = linear(5, i >> 9, i & 511) + (address(data) & 0x1fffff);
+        wrong += at(where + 16) != 0x55aa;
+    }
+    checks.check(wrong == 0, "one large page in many places", wrong);
     for (u64 slot = 5; slot < 256; ++slot) root.words[slot] = 0;
     load(root);
 }

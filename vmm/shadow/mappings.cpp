@@ -14,47 +14,53 @@ u64 place_of(Space const& space, u64 base) { return base | space.root; }
 
 } // namespace
 
-Extent* Mappings::extent_for(Space& space, Mapping const& mapping) {
-    u64 const base = align_down(mapping.linear, extent_size);
-    auto at = space.extents.find(base);
-    if (at != space.extents.end() && (at->second->table == none) != mapping.large) {
-        drop_extent(at);
-        at = space.extents.end();
-    }
-    if (at != space.extents.end()) return at->second.get();
-    space.bare = false;
-    TableId table = none;
-    if (!mapping.large) {
-        auto const made = backend_.make_table(space.root, base);
-        if (!made) return nullptr;
-        table = *made;
-        pool_.settle(place_of(space, base));
-    }
+// Takes away what stands where a mapping is to come; a table that it can use stays.
+void Mappings::make_place(Space& space, Mapping const& mapping) {
+    auto const at = space.extents.find(align_down(mapping.linear, extent_size));
+    if (at == space.extents.end()) return;
+    if (mapping.large || at->second->table == none) return drop_extent(at);
+    LeafId const leaf = at->second->leaves[index_of(mapping.linear)];
+    if (leaf != none) drop(leaf);
+}
+
+Extent& Mappings::add_extent(Space& space, u64 base, TableId table) {
     auto extent = std::make_unique<Extent>();
     extent->space = &space;
     extent->base = base;
     extent->table = table;
-    extent->leaves.fill(none);
-    return (space.extents[base] = std::move(extent)).get();
+    extent->leaves.assign(table == none ? 1 : extent_pages, none);
+    return *(space.extents[base] = std::move(extent));
+}
+
+// Null: no table.
+Extent* Mappings::table_for(Space& space, u64 linear) {
+    u64 const base = align_down(linear, extent_size);
+    auto const at = space.extents.find(base);
+    if (at != space.extents.end()) return at->second.get();
+    auto const table = backend_.make_table(space.root, base);
+    if (!table) return nullptr;
+    pool_.settle(place_of(space, base));
+    return &add_extent(space, base, *table);
 }
 
 Mappings::Mapped Mappings::map(Space& space, Mapping const& mapping) {
-    Extent* const extent = extent_for(space, mapping);
-    if (!extent) return Mapped::no_table;
-    unsigned const index = mapping.large ? 0 : index_of(mapping.linear);
-    if (extent->leaves[index] != none) drop(extent->leaves[index]);
+    make_place(space, mapping);
     LeafId const leaf = pool_.take(mapping.page, mapping.large);
     if (leaf == none) return Mapped::no_leaf;
+    space.bare = false;
+    Extent* extent = mapping.large ? nullptr : table_for(space, mapping.linear);
+    if (!mapping.large && !extent) return Mapped::no_table;
     if (!backend_.map_leaf(leaf, space.root, mapping.linear, mapping.rights))
         return Mapped::no_table;
+    if (mapping.large) extent = &add_extent(space, mapping.linear, none);
     Leaf& record = pool_[leaf];
     record.state = LeafState::mapped;
     record.past_protection = mapping.past_protection;
     record.guest_page_bits = mapping.guest_page_bits;
-    record.index = static_cast<u16>(index);
+    record.index = static_cast<u16>(mapping.large ? 0 : index_of(mapping.linear));
     record.rights = mapping.rights;
     record.extent = extent;
-    extent->leaves[index] = leaf;
+    extent->leaves[record.index] = leaf;
     ++extent->used;
     if (mapping.guest_page_bits > page_shift && !extent->large_guest_page) {
         extent->large_guest_page = true;
@@ -77,6 +83,14 @@ void Mappings::drop(LeafId leaf) {
     --extent.used;
     backend_.unmap_leaf(leaf);
     pool_.put_back(leaf);
+    // There may be many more large leaves in the course of time than tables.
+    if (extent.table == none) forget_extent(extent.space->extents.find(extent.base));
+}
+
+void Mappings::forget_extent(std::map<u64, std::unique_ptr<Extent>>::iterator at) {
+    Space& space = *at->second->space;
+    if (at->second->large_guest_page) --space.large_guest_pages;
+    space.extents.erase(at);
 }
 
 void Mappings::drop(Space& space, u64 linear) {
@@ -86,19 +100,14 @@ void Mappings::drop(Space& space, u64 linear) {
 // Taking the table out is one step for all of its leaves.
 void Mappings::drop_extent(std::map<u64, std::unique_ptr<Extent>>::iterator at) {
     Extent& extent = *at->second;
-    if (extent.table == none) {
-        if (extent.leaves[0] != none) drop(extent.leaves[0]);
-    } else {
-        backend_.drop_table(extent.table);
-        for (unsigned index = 0; extent.used != 0; ++index) {
-            if (extent.leaves[index] == none) continue;
-            pool_.put_back_stale(extent.leaves[index], place_of(*extent.space, extent.base));
-            --extent.used;
-        }
+    if (extent.table == none) return drop(extent.leaves[0]);
+    backend_.drop_table(extent.table);
+    for (unsigned index = 0; extent.used != 0; ++index) {
+        if (extent.leaves[index] == none) continue;
+        pool_.put_back_stale(extent.leaves[index], place_of(*extent.space, extent.base));
+        --extent.used;
     }
-    Space& space = *extent.space;
-    if (extent.large_guest_page) --space.large_guest_pages;
-    space.extents.erase(at);
+    forget_extent(at);
 }
 
 void Mappings::drop_range(Space& space, u64 from, u64 size) {

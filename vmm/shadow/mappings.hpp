@@ -6,7 +6,6 @@
 //                     (or one large leaf)   ^── all leaves of a page are in a list
 #pragma once
 
-#include <array>
 #include <map>
 #include <memory>
 
@@ -29,10 +28,10 @@ struct Space {
 struct Extent {
     Space* space{};
     u64 base{};
-    TableId table{none}; // none: large leaf in leaves[0]
+    TableId table{none}; // none: a large leaf, which is always there
     u16 used{};
-    bool large_guest_page{}; // there may be leaves of guest pages of 2 MiB and more
-    std::array<LeafId, extent_pages> leaves;
+    bool large_guest_page{};    // there may be leaves of guest pages of 2 MiB and more
+    std::vector<LeafId> leaves; // extent_pages of them, or the one large leaf
 };
 
 struct Mapping {
@@ -69,7 +68,10 @@ public:
     void reclaim_leaf();
 
 private:
-    Extent* extent_for(Space& space, Mapping const& mapping);
+    void make_place(Space& space, Mapping const& mapping);
+    Extent& add_extent(Space& space, u64 base, TableId table);
+    Extent* table_for(Space& space, u64 linear);
+    void forget_extent(std::map<u64, std::unique_ptr<Extent>>::iterator at);
     void drop_extent(std::map<u64, std::unique_ptr<Extent>>::iterator at);
 
     Backend& backend_;

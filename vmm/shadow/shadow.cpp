@@ -14,7 +14,9 @@ using x86::PagingMode;
 
 // An exit costs as much as many mappings: what was used before around a page comes with it.
 constexpr u64 ahead_pages = 16; // an aligned block
-constexpr u64 uses_per_leaf = 4;
+// Uses of guest pages as tables that are remembered: one for each so many leaves. An instruction
+// needs a few dozen.
+constexpr u64 leaves_per_use = 4, least_uses = 64;
 // So many, and dropping the whole shared space is cheaper.
 constexpr std::size_t most_volatile = 128;
 constexpr u32 leaves_at_once = 32; // reclaimed
@@ -29,7 +31,7 @@ Shadow::Shadow(Backend& backend, GuestMemory memory, Policy policy, EngineCounte
                PageGuard const* guard)
     : tables_(memory), pages_(memory.size() >> page_shift), policy_(policy), counters_(counters),
       guard_(guard), mappings_(backend, pages_, counters),
-      watch_(pages_, uses_per_leaf * backend.leaves()) {
+      watch_(pages_, std::max(least_uses, backend.leaves() / leaves_per_use)) {
     spaces_.reserve(backend.roots());
     for (RootId root = shared_root + 1; root < backend.roots(); ++root) spaces_.emplace_back(root);
 }
