@@ -14,7 +14,7 @@ namespace guest {
 #ifdef __x86_64__
 enum class Call : long {
     read = 0, write = 1, mmap = 9, munmap = 11, ioctl = 16, pipe = 22, pause = 34, getpid = 39, fork = 57, execve = 59, exit = 60,
-    wait4 = 61, getppid = 110, iopl = 172, clock_gettime = 228,
+    wait4 = 61, getppid = 110, setpriority = 141, iopl = 172, clock_gettime = 228,
 };
 inline long call(Call number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0) {
     long result;
@@ -27,7 +27,7 @@ inline long call(Call number, long a = 0, long b = 0, long c = 0, long d = 0, lo
 #else
 enum class Call : long {
     exit = 1, fork = 2, read = 3, write = 4, execve = 11, getpid = 20, pause = 29, pipe = 42, ioctl = 54, getppid = 64, munmap = 91,
-    iopl = 110, wait4 = 114, mmap = 192 /* mmap2: offset in pages */, clock_gettime = 265,
+    setpriority = 97, iopl = 110, wait4 = 114, mmap = 192 /* mmap2: offset in pages */, clock_gettime = 265,
 };
 inline long call(Call number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0) {
     long result;
