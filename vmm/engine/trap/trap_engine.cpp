@@ -70,6 +70,7 @@ void TrapEngine::start(LinuxEntry const& entry) {
     interrupt_.reset();
     exception_.reset();
     window_wanted_ = false;
+    forget_translations();
     code_.clear();
     shadow_.flush();
     shadow_.set_registers(paging_);
@@ -222,6 +223,7 @@ TrapEngine::Next TrapEngine::check_supported() {
 
 ThreadStop TrapEngine::let_run() {
     ThreadStop stop;
+    forget_translations();
     if (where_ == Where::running) {
         stop = thread_.wait();
     } else {

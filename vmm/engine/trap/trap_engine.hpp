@@ -126,6 +126,14 @@ private:
     bool touched_device_{}; // by an instruction that was emulated
     u8 exit_length_{};      // of the instruction of the last exit
     shadow::RootId root_{shadow::none};
+    // Translations used since the guest stopped: as a TLB, until something invalidates.
+    struct Translation {
+        u64 key; // linear page, access, supervisor; 0: none
+        u64 page;
+    };
+    void forget_translations() { translations_ = {}; }
+    x86::OrException<GuestPhys> translate_cached(u64 linear, x86::Access access, bool supervisor);
+    std::array<Translation, 16> translations_{};
     // How many instructions behind a trap the next one comes, by the first one's address.
     struct NextTrap {
         u32 from;

@@ -56,7 +56,7 @@ InternalExit kind_of(std::span<u8 const> code) {
 
 // How far emulation goes on behind an instruction that trapped, to find the next trap: an exit
 // costs as much as dozens of emulated instructions. What was found is believed so many times.
-constexpr u8 most_steps = 48, retry_after = 64;
+constexpr u8 most_steps = 12, retry_after = 64;
 constexpr unsigned most_steps_in_all = 400;
 
 } // namespace
@@ -70,8 +70,20 @@ shadow::AccessRequest TrapEngine::request(u64 linear, Access access, bool superv
 }
 
 x86::OrException<GuestPhys> TrapEngine::translate(u64 linear, Access access, bool supervisor) {
-    auto const at = shadow_.translate(request(linear, access, supervisor));
+    auto const at = translate_cached(linear, access, supervisor);
     if (at && at->value >= memory_.size()) touched_device_ = true;
+    return at;
+}
+
+x86::OrException<GuestPhys> TrapEngine::translate_cached(u64 linear, Access access,
+                                                         bool supervisor) {
+    u64 const page = linear / page_size;
+    u64 const key = (page << 4 | static_cast<u64>(access) << 1 | u64{supervisor}) + 1;
+    Translation& entry =
+        translations_[(page ^ static_cast<u64>(access) << 2) % translations_.size()];
+    if (entry.key == key) return GuestPhys{entry.page * page_size + linear % page_size};
+    auto const at = shadow_.translate(request(linear, access, supervisor));
+    if (at) entry = {.key = key, .page = at->value / page_size};
     return at;
 }
 
@@ -223,7 +235,7 @@ std::span<u8 const> TrapEngine::instruction_bytes() {
     std::size_t known = 0;
     while (known < bytes_.size()) {
         u64 const linear = static_cast<u32>(linear_eip() + known);
-        auto const at = shadow_.translate(request(linear, Access::execute, cpl_ != 3));
+        auto const at = translate_cached(linear, Access::execute, cpl_ != 3);
         if (!at) break;
         std::size_t const size =
             std::min<std::size_t>(bytes_.size() - known, page_size - at->value % page_size);
@@ -326,7 +338,7 @@ bool TrapEngine::carry_out_flag_instruction(std::span<u8 const> code) {
         u32 const to = static_cast<u32>(stack - bytes);
         u32 const flags = static_cast<u32>(core_.rflags & ~(resume | virtual8086));
         if (to % page_size > page_size - bytes) return false;
-        auto const at = shadow_.translate(request(to, Access::write, true));
+        auto const at = translate_cached(to, Access::write, true);
         if (!at || !memory_.write(*at, flags)) return false;
         written(*at, bytes);
         stack = to;
@@ -334,7 +346,7 @@ bool TrapEngine::carry_out_flag_instruction(std::span<u8 const> code) {
     }
     case 0x9d: {
         if (stack % page_size > page_size - bytes) return false;
-        auto const at = shadow_.translate(request(stack, Access::read, true));
+        auto const at = translate_cached(stack, Access::read, true);
         auto const flags = at ? memory_.read<u32>(*at) : std::nullopt;
         if (!flags || (*flags & trap_flag) != 0) return false;
         core_.rflags = (core_.rflags & ~(writable | trap_flag)) | (*flags & writable) | 2;

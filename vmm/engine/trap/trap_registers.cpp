@@ -49,6 +49,7 @@ x86::OrException<> TrapEngine::load_paging(x86::Paging const& wanted, bool cr3) 
 
 x86::OrException<> TrapEngine::set_control_register(unsigned number, u64 value) {
     x86::Paging paging = paging_;
+    forget_translations();
     switch (number) {
     case 0: {
         bool const impossible =
@@ -119,7 +120,10 @@ bool TrapEngine::write_msr(u32 number, u64 value) {
     }
 }
 
-void TrapEngine::invalidate_page(u64 linear) { shadow_.invalidate_page(linear); }
+void TrapEngine::invalidate_page(u64 linear) {
+    forget_translations();
+    shadow_.invalidate_page(linear);
+}
 
 // What user mode or this engine cannot give to a kernel: system calls by SYSENTER and SYSCALL, long
 // mode, and what changes the meaning of the supervisor's mappings.
