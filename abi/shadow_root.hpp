@@ -13,7 +13,8 @@
 // DeleteFirst (the slot is not empty).
 //
 // X86PageMapEPT attributes (abi/profile.hpp) beside the memory type: ExecuteNever, and Supervisor, which leaves the entry's U/S bit
-// clear. With nested paging a supervisor page is there for nobody.
+// clear. With nested paging a supervisor page is there for nobody. A page mapped without the right to read is there for nobody in
+// any case: its entry stays empty.
 //
 // TCBSetSharedRoot on a TCB, length 1, one capability or none: the second root of a thread's guest.
 //   MR0 first        linear address, a multiple of 1 GiB; bits above 47 are ignored

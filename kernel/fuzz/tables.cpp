@@ -60,7 +60,9 @@ private:
             if (frame.mapped_in != kind_ || frame.asid != asid_ || frame.address != address || frame.size_bits() != shift) continue;
             if ((entry.word & PageEntry::Frame::mask & ~(frame.bytes() - 1)) != frame.base.value) continue;
             if (PageEntry::Write::get(entry.word) && frame.rights != FrameRights::read_write) continue;
-            if (PageEntry::User::get(entry.word) && frame.rights == FrameRights::kernel_only) continue;
+            // A guest's kernel reaches supervisor pages.
+            bool const readable = PageEntry::User::get(entry.word) || kind_ == MappedIn::nested;
+            if (readable && frame.rights == FrameRights::kernel_only) continue;
             return;
         }
         stop("a page is mapped that no capability holds there, at address", address);

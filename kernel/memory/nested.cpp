@@ -37,11 +37,11 @@ u64* find_own_entry(Kernel& kernel, Asid asid, u64 address, unsigned shift, bool
 } // namespace
 
 u64 frame_entry(FrameCap const& frame, FrameRights rights, u64 attributes) {
+    if (rights == FrameRights::kernel_only) return 0; // U/S would keep out the guest's user mode, not its kernel
     bool const small = frame.size == PageSize::small;
     u64 word = frame.base.value | PageEntry::Present::mask | PageEntry::Accessed::mask |
                PageEntry::Dirty::mask;
-    bool const user = rights != FrameRights::kernel_only && !abi::attribute::Supervisor::get(attributes);
-    word |= PageEntry::User::make(user);
+    word |= PageEntry::User::make(!abi::attribute::Supervisor::get(attributes));
     word |= PageEntry::Write::make(rights == FrameRights::read_write);
     word |= PageEntry::Large::make(!small);
     if (abi::attribute::ExecuteNever::get(attributes) && machine::execute_never_works()) word |= PageEntry::NoExecute::mask;

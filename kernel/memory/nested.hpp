@@ -9,7 +9,7 @@
 namespace nested {
 
 // An entry that maps the frame. Attributes of ABI 5.5: 0 UC, 1 WC, 4 WT, everything else
-// write-back.
+// write-back. 0 without the right to read: the page is there for nobody.
 u64 frame_entry(FrameCap const& frame, FrameRights rights, u64 attributes);
 // An entry that points to a table of the next level.
 u64 table_entry(PageTable const* table);

@@ -55,6 +55,11 @@ void try_pages(char const* name, Bench& bench) {
     bench.write_registers({.rdi = there + 8});
     Stop at = bench.run();
     expect_fault(name, bench, at, there + 8, 0);
+    {
+        Page const closed(bench, 0, root, there, 0, write_back); // no right to read: not for the guest's kernel either
+        at = again(at);
+        expect_fault(name, bench, at, there + 8, 0);
+    }
     word_of(bench, 0) = 0;
     bench.word(own_memory + 8) = 0x1234;
     {
