@@ -13,7 +13,7 @@ struct Cpu {
     static constexpr u64 unknown_space = ~u64{0};
     static constexpr u64 space_of_32_bit = ~u64{1}; // the one that the machine composes for 32-bit threads
     struct Space32 { // what that one was made of
-        u64 root, shared, first, tables;
+        u64 root, shared, first, tables, visible; // words alone: tests compare them bytewise
         bool operator==(Space32 const&) const = default;
     } space_32{};
     bool tick_runs{true};   // the 2 ms tick; it stops while nobody shares the processor with the current thread

@@ -40,9 +40,10 @@ void Kernel::go_on_in_32_bit(Tcb& thread, bool another) {
 void Kernel::load_space_32(Tcb const& thread, bool another) {
     Cap const& shared = thread.cap(Tcb::shared_root);
     Cpu::Space32 const wanted{.root = thread.cap(Tcb::ept_root).raw().high,
-                              .shared = thread.shared_root_visible ? shared.raw().high : 0,
+                              .shared = shared.raw().high,
                               .first = shared.is_null() ? ~u64{0} : thread.first_shared,
-                              .tables = guest_tags.tables()};
+                              .tables = guest_tags.tables(),
+                              .visible = thread.shared_root_visible};
     bool const same = wanted == cpu_->space_32;
     if (!same) {
         u64 gibibytes[pdpt_entries_of_pae]{};

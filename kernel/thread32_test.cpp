@@ -213,6 +213,39 @@ TEST_F(Thread32, ItsSpaceIsComposedOfBothRoots) {
     EXPECT_EQ(kernel.machine.space_32, (std::array<u64, 4>{}));
 }
 
+TEST_F(Thread32, ASharedRootThatIsGivenAnewIsVisible) {
+    CPtr low, high;
+    CPtr const own = root_with(0x40000000, low), shared = root_with(0xc0000000, high);
+    EXPECT_EQ(kernel.invoke(thread.cptr(), Label::tcb_set_ept_root, {}, {own}), success);
+    trapped(false, 6);
+    EXPECT_TRUE(handler.reply({0, {0}, {}}));
+    EXPECT_EQ(kernel.invoke(thread.cptr(), Label::tcb_set_shared_root, {0x80000000}, {shared}), success);
+    kernel.run(tcb);
+    EXPECT_EQ(gibibyte(3), frame_of(high));
+}
+
+// What they see does not depend on which of them ran before.
+TEST_F(Thread32, TwoThreadsDifferInAnInvisibleSharedRootThatIsGone) {
+    CPtr low, unused;
+    CPtr const own = root_with(0x40000000, low), live = root_with(0xc0000000, unused), gone = root_with(0xc0000000, unused);
+    Thread& other = kernel.thread();
+    EXPECT_EQ(kernel.invoke(other.cptr(), Label::tcb_set_flags, {0, compatibility}), returned({compatibility}));
+    EXPECT_EQ(kernel.invoke(other.cptr(), Label::tcb_resume), success);
+    for (auto const& [each, shared] : {std::pair{&thread, live}, std::pair{&other, gone}}) {
+        EXPECT_EQ(kernel.invoke(each->cptr(), Label::tcb_set_ept_root, {}, {own}), success);
+        EXPECT_EQ(kernel.invoke(each->cptr(), Label::tcb_set_shared_root, {0x80000000}, {shared}), success);
+        each->tcb().shared_root_visible = false;
+    }
+    kernel.checking = false;
+    kernel.kernel.asids.release(kernel.get<EptPml4Cap>(gone).asid, kernel.get<EptPml4Cap>(gone).table);
+    for (int round = 0; round < 2; ++round) {
+        kernel.run(other.tcb());
+        EXPECT_EQ(kernel.machine.space_32, (std::array<u64, 4>{}));
+        kernel.run(tcb);
+        EXPECT_EQ(gibibyte(1), frame_of(low));
+    }
+}
+
 TEST_F(Thread32, OtherThreadsNeverRunInItsSpace) {
     Thread& other = kernel.thread();
     kernel.run(tcb);

@@ -162,6 +162,7 @@ struct SetSharedRoot { // abi/shadow_root.hpp
         Slot& slot = target.slot(Tcb::shared_root);
         delete_simple(kernel, slot);
         target.first_shared = first;
+        target.shared_root_visible = true;
         if (source) DerivationList::insert(root, *source, slot);
         return Reply{};
     }
