@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Why the guest's thread stopped, and what becomes of it.
 #include "vmm/engine/trap/trap_engine.hpp"
+
+#include <algorithm>
+
 #include "x86/registers.hpp"
 
 namespace vmm::trap {
@@ -52,6 +55,13 @@ InternalExit kind_of(std::span<u8 const> code) {
     case 0xb5: return InternalExit::segment;
     default: return InternalExit::other;
     }
+}
+
+bool is_port_access(std::span<u8 const> code) {
+    auto const opcode = std::ranges::find_if_not(
+        code, [](u8 byte) { return byte == 0x66 || byte == 0x67 || byte == 0xf2 || byte == 0xf3; });
+    if (opcode == code.end()) return false;
+    return (*opcode & 0xf4) == 0xe4 || (*opcode & 0xfc) == 0x6c; // IN OUT, INS OUTS
 }
 
 // How far emulation goes on behind an instruction that trapped, to find the next trap: an exit
@@ -262,7 +272,7 @@ TrapEngine::Next TrapEngine::carry_out(std::span<u8 const> code, user::Trap32 co
         if (carry_out_flag_instruction(code)) return {};
         if (auto const exit = exit_of_instruction(code)) return exit;
     }
-    touched_device_ = false;
+    touched_device_ = is_port_access(code); // of a user program with IOPL 3, or a string
     auto const result = x86::emulate(*processor_);
     bool const wrong = trap && result.outcome == x86::Outcome::unsupported && !is_for_us(code);
     return after(result, wrong ? std::optional(exception_of(*trap)) : std::nullopt);
