@@ -12,7 +12,8 @@
 
 namespace {
 
-constexpr double time_limit = 600; // seconds for a guest; under some engines it takes its time
+constexpr double time_limit = 600;    // seconds for a guest; under some engines it takes its time
+constexpr double counting_limit = 60; // seconds of counting
 
 struct RecordedKvm {
     char const* measurement;
@@ -63,14 +64,28 @@ Checked<Boot> boot(unsigned bits, std::string const& engine) {
 
 Checked<std::map<std::string, double>> measure(unsigned bits, std::string const& engine, bool instruction_count) {
     fmt::print(stderr, "{}-bit guest, {}: measures itself{}\n", bits, engine, instruction_count ? ", counting instructions" : "");
-    auto const said = TRY(talk(MeasuredGuest{bits, engine, measurements, instruction_count}, {expect_text("bench done")}, time_limit));
-    return ticks_by_measurement(said.console);
+    auto const said = talk(MeasuredGuest{bits, engine, measurements, instruction_count}, {expect_text("bench done")},
+                           instruction_count ? counting_limit : time_limit);
+    if (said) return ticks_by_measurement(said->console);
+    if (!instruction_count) return fail(said.error());
+    // QEMU 7.2 can hang in its counting mode, on one instruction of a guest without nested paging: docs/status.md.
+    fmt::print(stderr, "  the emulator did not finish while it counted instructions; no such rows for {}\n", engine);
+    return std::map<std::string, double>();
+}
+
+void add_rows(std::vector<BenchRow>& rows, std::string const& engine, std::map<std::string, double> const& values, std::map<std::string, double> const& plain,
+              double scale, std::string const& unit) {
+    for (auto const& [name, value] : values)
+        if (auto const peer = plain.find(name); peer != plain.end())
+            rows.push_back({fmt::format("engines.{}.{}", engine, name), value / scale, unit, "plain QEMU", peer->second / scale});
 }
 
 // Rows for the guest that every engine runs.
 Checked<void> compare_engines(std::vector<BenchRow>& rows) {
     auto const plain_boot = TRY(boot(32, "plain"));
-    auto const plain = TRY(measure(32, "plain", true));
+    auto const plain_time = TRY(measure(32, "plain", false));
+    auto const plain_count = TRY(measure(32, "plain", true));
+    double const rate = ticks_per_microsecond();
     rows.push_back({"engines.plain.boot", plain_boot.seconds, "s", "", 0});
     double nested = 0;
     for (std::string const engine : {"nested", "shadow-fill", "shadow-sync", "trap"}) {
@@ -79,11 +94,8 @@ Checked<void> compare_engines(std::vector<BenchRow>& rows) {
         rows.push_back({fmt::format("engines.{}.boot", engine), booted.seconds, "s", "nested", nested});
         rows.push_back({fmt::format("engines.{}.boot", engine), booted.seconds, "s", "plain QEMU", plain_boot.seconds});
         rows.push_back({fmt::format("engines.{}.boot-exits", engine), booted.exits, "exits", "", 0});
-        for (auto const& [name, instructions] : TRY(measure(32, engine, true))) {
-            auto const peer = plain.find(name);
-            if (peer == plain.end()) continue;
-            rows.push_back({fmt::format("engines.{}.{}", engine, name), instructions, "instructions", "plain QEMU", peer->second});
-        }
+        add_rows(rows, engine, TRY(measure(32, engine, false)), plain_time, rate, "us");
+        add_rows(rows, engine, TRY(measure(32, engine, true)), plain_count, 1, "instructions");
     }
     return {};
 }
