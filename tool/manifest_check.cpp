@@ -167,6 +167,16 @@ Checked<void> check_engine(Vm const& vm, Machine const& machine) {
     return fail(Problem(vm.engine.place, {"engine \"translate\" is not available yet", "write engine = \"trap\""}));
 }
 
+// Each takes an ASID pool of its own, of which the kernel has eight; root takes the first.
+Checked<void> check_shadow_count(Manifest const& manifest) {
+    constexpr unsigned most = 7;
+    unsigned count = 0;
+    for (auto const& vm : manifest.vms)
+        if (has_shadow(vm.engine.value) && ++count > most)
+            return fail(Problem(vm.engine.place, {"is the eighth virtual machine with shadow page tables", fmt::format("use at most {}", most)}));
+    return {};
+}
+
 } // namespace
 
 Checked<void> check_manifest(Manifest const& manifest, Machine const& machine) {
@@ -177,6 +187,7 @@ Checked<void> check_manifest(Manifest const& manifest, Machine const& machine) {
     TRY(check_irqs(manifest));
     TRY(check_devices(manifest, machine));
     for (auto const& vm : manifest.vms) TRY(check_engine(vm, machine));
+    TRY(check_shadow_count(manifest));
     return {};
 }
 
