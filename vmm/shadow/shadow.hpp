@@ -47,6 +47,10 @@ struct AccessRequest {
     View view{};
 };
 
+// For the person who runs the VM, when a guest can't go on because of AccessResult::Kind::exhausted.
+inline constexpr char const* out_of_memory =
+    "the memory for shadow page tables is too small; raise shadow_memory";
+
 struct AccessResult {
     enum class Kind : u8 {
         mapped,        // the processor can do it now

@@ -13,8 +13,6 @@ using x86::Access;
 
 constexpr u32 efer_msr = msr::efer;
 constexpr u8 control_register_of_apic = 8;
-// Reasons of exits::Unexpected beside the processor's.
-constexpr u64 shadow_memory_exhausted = 0x10000;
 
 } // namespace
 
@@ -151,7 +149,7 @@ std::optional<Exit> ShadowEngine::page_fault(Stop const& stop) {
     case Kind::guarded:
     case Kind::exhausted: break;
     }
-    return exits::Unexpected{shadow_memory_exhausted, stop.qualification};
+    return exits::Unsupported{shadow::out_of_memory};
 }
 
 // A page that was a table and is written with an instruction of the FPU holds something else now.

@@ -170,8 +170,7 @@ TrapEngine::Next TrapEngine::page_fault(user::Trap32 const& trap) {
         return access == Access::write ? guarded(trap, result.address) : emulate_one({});
     case Kind::exhausted: break;
     }
-    return exits::Unsupported{
-        "the memory for shadow page tables is too small; raise shadow_memory"};
+    return exits::Unsupported{shadow::out_of_memory};
 }
 
 // A write to a page of code.
