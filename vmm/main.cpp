@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The monitor as a component: one for each virtual machine, with no authority but its grants.
 #include "vmm/component_host.hpp"
-#include "vmm/engine/nested/guest_ram.hpp"
 #include "vmm/engine/nested/nested_engine.hpp"
 #include "vmm/engine/shadow/shadow_engine.hpp"
 #include "vmm/engine/trap/make_engine.hpp"
+#include "vmm/guest_ram.hpp"
 #include "vmm/monitor.hpp"
 #include "vmm/options.hpp"
 

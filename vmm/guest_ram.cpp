@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/engine/nested/guest_ram.hpp"
+#include "vmm/guest_ram.hpp"
 
 #include <algorithm>
 #include <optional>
