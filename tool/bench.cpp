@@ -71,6 +71,8 @@ Checked<int> bench(std::optional<std::string> const& name, BenchOptions const& o
     for (auto const& bench : benches) {
         if (name && *name != bench.name) continue;
         known = true;
+        if (name && options.plots && bench.draw == nullptr)
+            return fail(Problem({"bench", 0, *name}, {"has no picture", "leave --plot away, or draw growth"}));
         auto const more = TRY(bench.measure());
         rows.insert(rows.end(), more.begin(), more.end());
         if (options.plots && bench.draw != nullptr) TRY(bench.draw(more, *options.plots));

@@ -51,6 +51,8 @@ std::string table_as_json(LabTable const& table) {
 }
 
 Checked<int> lab(std::string const& name, LabOptions const& options) {
+    if (options.plots && name != "shadow")
+        return fail(Problem({"lab", 0, name}, {"has no picture", "leave --plot away, or choose shadow"}));
     auto const table = name == "overhead" ? lab_overhead()
                        : name == "popf"   ? lab_popf()
                        : name == "walk"   ? lab_walk()
