@@ -24,6 +24,7 @@ using KeepTlb = Bits<63>; // with CR4.PCIDE: the load leaves the TLB entries of 
 } // namespace cr3
 
 namespace cr4 {
+using VirtualModeExtensions = Bits<0>; // VME
 using PageSizeExtension = Bits<4>;
 using PhysicalAddressExtension = Bits<5>;
 using MachineCheck = Bits<6>;

@@ -2,6 +2,7 @@
 // Events through the IDT: Intel SDM vol. 3, 6.11 to 6.15.
 #include "x86/emulate/canonical.hpp"
 #include "x86/emulate/chapters.hpp"
+#include "x86/emulate/real_mode.hpp"
 #include "x86/emulate/stack_switch.hpp"
 
 namespace x86 {
@@ -51,6 +52,7 @@ OrException<Handler> find_handler(Execution& e, Gate const& gate) {
     if (!descriptor.is_code() || descriptor.dpl() > e.cpl || !fits_mode)
         return fail(exceptions::general_protection(index_of(selector)));
     unsigned const cpl = descriptor.conforming() ? e.cpl : descriptor.dpl();
+    if (e.virtual_8086 && cpl != 0) return fail(exceptions::general_protection(index_of(selector)));
     auto const code = TRY(code_segment(e, selector, descriptor, cpl));
     if (e.long_mode() ? !is_canonical(offset) : offset > code.limit)
         return fail(exceptions::general_protection());
@@ -79,8 +81,28 @@ u64 saved_flags(Execution const& e, EventKind kind, u8 number) {
     return fault ? e.core.rflags | flags::resume : e.core.rflags;
 }
 
+// Virtual-8086 mode's data segments are no selectors for the handler: they are saved, and null.
+constexpr SegmentName virtual_data_segments[] = {SegmentName::gs, SegmentName::fs, SegmentName::ds,
+                                                 SegmentName::es};
+
+// What IRET pops, from its top to its bottom.
+OrException<> push_frame(Execution& e, NewStack& stack, bool with_stack, unsigned bytes,
+                         u64 flags) {
+    if (e.virtual_8086)
+        for (auto const name : virtual_data_segments)
+            TRY(stack.push(e, bytes, e.processor.segment(name).selector));
+    if (with_stack) {
+        TRY(stack.push(e, bytes, e.processor.segment(SegmentName::ss).selector));
+        TRY(stack.push(e, bytes, e.core.registers.value[rsp]));
+    }
+    TRY(stack.push(e, bytes, flags));
+    TRY(stack.push(e, bytes, e.processor.segment(SegmentName::cs).selector));
+    return stack.push(e, bytes, e.core.rip);
+}
+
 // Changes e.core and, at the end, CS and SS; core.rip is what the handler returns to.
 Done enter_handler(Execution& e, EventKind kind, Exception const& event) {
+    if (e.real) return enter_real_handler(e, event.vector);
     auto const gate = TRY(find_gate(e, kind, event.vector));
     if (gate.descriptor.is_system(system_type::task_gate))
         return e.unsupported("task gate in the IDT");
@@ -89,19 +111,16 @@ Done enter_handler(Execution& e, EventKind kind, Exception const& event) {
     auto stack = TRY(find_stack(e, gate, handler.cpl));
     bool const switches = handler.cpl < e.cpl;
     unsigned const bytes = e.long_mode() ? 8 : gate.bytes();
-    if (switches || e.long_mode()) {
-        TRY(stack.push(e, bytes, e.processor.segment(SegmentName::ss).selector));
-        TRY(stack.push(e, bytes, e.core.registers.value[rsp]));
-    }
-    TRY(stack.push(e, bytes, saved_flags(e, kind, event.vector)));
-    TRY(stack.push(e, bytes, e.processor.segment(SegmentName::cs).selector));
-    TRY(stack.push(e, bytes, e.core.rip));
+    TRY(push_frame(e, stack, switches || e.long_mode(), bytes, saved_flags(e, kind, event.vector)));
     if (kind == EventKind::exception && event.error_code)
         TRY(stack.push(e, bytes, *event.error_code));
 
     e.core.rflags &= ~(flags::trap | flags::nested_task | flags::resume | flags::virtual_8086);
     if (gate.clears_interrupts()) e.core.rflags &= ~flags::interrupt;
     e.core.rip = handler.offset;
+    if (e.virtual_8086)
+        for (auto const name : virtual_data_segments)
+            e.processor.set_segment(name, null_segment(0));
     e.processor.set_segment(SegmentName::cs, handler.code);
     adopt(e, stack, switches);
     return Outcome::done;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "x86/emulate/descriptors.hpp"
 
+#include "x86/emulate/real_mode.hpp"
+
 namespace x86 {
 
 u32 Descriptor::limit() const {
@@ -73,6 +75,7 @@ OrException<Segment> stack_segment(Execution& e, u16 selector, unsigned cpl, u8 
 }
 
 OrException<Segment> data_segment(Execution& e, SegmentName name, u16 selector) {
+    if (e.by_paragraphs()) return paragraph_segment(e, name, selector);
     if (name == SegmentName::ss) {
         // 64-bit mode needs no stack segment, except at level 3.
         bool const may_be_null = e.long64() && e.cpl < 3 && rpl_of(selector) == e.cpl;

@@ -7,32 +7,31 @@
 namespace x86 {
 namespace {
 
-Result raised(Exception const& exception) {
+Result raised(Execution const& e, Exception exception) {
+    if (e.real) exception.error_code.reset(); // nothing in real mode has one
     return {.outcome = Outcome::raised, .exception = exception};
 }
 Result unsupported(char const* why) { return {.outcome = Outcome::unsupported, .why = why}; }
 
 // The trap behind a single step: rip is behind the instruction.
-Result single_step(Processor& processor) {
+Result single_step(Execution const& e) {
     constexpr u64 single_step_bit = 1 << 14; // of DR6
-    (void)processor.set_debug_register(6, processor.debug_register(6) | single_step_bit);
-    return raised({.vector = vector::debug});
+    (void)e.processor.set_debug_register(6, e.processor.debug_register(6) | single_step_bit);
+    return raised(e, {.vector = vector::debug});
 }
 
 } // namespace
 
 Result emulate(Processor& processor) {
     Execution e(processor);
-    bool const real_mode =
-        !e.long_mode() && !cr0::ProtectedMode::get(processor.control_register(0));
-    if (real_mode) return unsupported("real mode");
-    if (e.flag(flags::virtual_8086)) return unsupported("virtual-8086 mode");
+    if (e.virtual_8086 && cr4::VirtualModeExtensions::get(processor.control_register(4)))
+        return unsupported("the extensions of virtual-8086 mode (CR4.VME)");
     bool const stepping = e.flag(flags::trap) != 0;
-    if (auto const fetched = e.fetch(); !fetched) return raised(fetched.error());
+    if (auto const fetched = e.fetch(); !fetched) return raised(e, fetched.error());
     auto const outcome = carry_out(e);
     if (!outcome) {
         if (e.repeats) processor.set_core(e.core); // the repetitions that were done
-        return raised(outcome.error());
+        return raised(e, outcome.error());
     }
     switch (*outcome) {
     case Outcome::repeat: processor.set_core(e.core); break;
@@ -43,7 +42,7 @@ Result emulate(Processor& processor) {
         break;
     default: return {.outcome = *outcome, .why = e.why};
     }
-    if (stepping && !e.enters_handler) return single_step(processor);
+    if (stepping && !e.enters_handler) return single_step(e);
     return {.outcome = *outcome};
 }
 

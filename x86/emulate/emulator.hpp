@@ -17,7 +17,7 @@ enum class Outcome : u8 {
                   // INT n, INT3 and INTO deliver by themselves: done
     hypercall,    // VMCALL, VMMCALL; rip is on it
     triple_fault, // the guest cannot go on
-    unsupported,  // `why` names the instruction, or what it wanted (a task switch, real mode); nothing changed
+    unsupported,  // `why` names the instruction, or what it wanted (a task switch); nothing changed
 };
 
 struct Result {
@@ -35,9 +35,9 @@ enum class EventKind : u8 {
     software_interrupt, // INT n, INT3, INTO: the gate's DPL is checked against CPL
 };
 
-// Delivers an event through the guest's IDT in protected mode: gates, stack switch by the TSS,
-// error code, flags. A fault on the way makes a double fault, then a triple fault, by the
-// processor's rules (Intel SDM vol. 3, 6.15). Result: done, triple_fault or unsupported.
+// Delivers an event through the guest's IDT: gates, stack switch by the TSS, error code, flags; in
+// real mode through its vector table. A fault on the way makes a double fault, then a triple fault,
+// by the processor's rules (Intel SDM vol. 3, 6.15). Result: done, triple_fault or unsupported.
 Result deliver(Processor& processor, EventKind kind, Exception const& event);
 
 } // namespace x86

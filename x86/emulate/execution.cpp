@@ -25,7 +25,12 @@ bool is_high_byte(Instruction const& instruction, unsigned number, unsigned byte
 } // namespace
 
 Execution::Execution(Processor& of)
-    : processor(of), core(of.core()), efer(of.efer()), cpl(static_cast<u8>(of.cpl())),
+    : processor(of), core(of.core()), efer(of.efer()),
+      real(!long_mode() && !cr0::ProtectedMode::get(of.control_register(0))),
+      virtual_8086(!real && !long_mode() && flag(flags::virtual_8086) != 0),
+      cpl(static_cast<u8>(virtual_8086 ? 3
+                          : real       ? 0
+                                       : of.cpl())),
       mode(mode_of(of.code_rights(), efer)) {
     if (!long64()) code = of.segment(SegmentName::cs);
 }
@@ -74,6 +79,11 @@ OrException<> Execution::require_cpl0() const {
     return {};
 }
 
+OrException<> Execution::check_virtual_8086() const {
+    if (virtual_8086 && iopl() < 3) return fail(exceptions::general_protection());
+    return {};
+}
+
 u64 Execution::get(unsigned number, unsigned bytes) const {
     if (is_high_byte(instruction, number, bytes))
         return core.registers.value[number - 4] >> 8 & 0xff;
@@ -100,7 +110,7 @@ OrException<> Execution::jump(u64 target, unsigned operand_size) {
 }
 
 OrException<> Execution::check_port(u16 port, unsigned bytes) {
-    if (cpl <= iopl()) return {};
+    if (cpl <= iopl() && !virtual_8086) return {};
     // Bits of the map at the end of a 32-bit or 64-bit TSS: Intel SDM vol. 1, 19.5.2.
     constexpr unsigned map_pointer = 102;
     Segment const task = processor.segment(SegmentName::tr);

@@ -50,9 +50,13 @@ struct Execution {
 
     bool long64() const { return mode == Mode::long64; }
     bool long_mode() const { return (efer & (1 << 10)) != 0; }
+    // Segments are what their selectors say, without descriptors.
+    bool by_paragraphs() const { return real || virtual_8086; }
     u64 flag(u64 mask) const { return core.rflags & mask; }
     unsigned iopl() const { return static_cast<unsigned>(flags::Iopl::get(core.rflags)); }
     OrException<> require_cpl0() const;
+    // What virtual-8086 mode leaves to IOPL 3: PUSHF, POPF, INT n, IRET.
+    OrException<> check_virtual_8086() const;
     Done unsupported(char const* text) {
         why = text;
         return Outcome::unsupported;
@@ -113,7 +117,9 @@ struct Execution {
     bool repeats{};           // a string instruction: core is what the repetitions done so far left
     bool keeps_resume_flag{}; // IRET loaded it
     bool enters_handler{};    // INT n: a single step ends in front of the handler
-    u8 cpl;                   // changes on the way of a far transfer
+    bool real;                // real mode: CR0.PE is clear
+    bool virtual_8086;
+    u8 cpl; // changes on the way of a far transfer
     Mode mode;
 };
 

@@ -4,6 +4,7 @@
 #include "x86/emulate/canonical.hpp"
 #include "x86/emulate/chapters.hpp"
 #include "x86/emulate/descriptors.hpp"
+#include "x86/emulate/real_mode.hpp"
 #include "x86/emulate/stack_switch.hpp"
 #include "x86/registers.hpp"
 
@@ -23,6 +24,17 @@ OrException<> check_target(Execution const& e, Segment const& code, u64 offset) 
 void enter(Execution& e, Segment const& code, u64 offset) {
     e.processor.set_segment(SegmentName::cs, code);
     e.next = offset;
+}
+
+OrException<Segment> paragraph_target(Execution& e, u16 selector, u64 offset) {
+    Segment const code = paragraph_segment(e, SegmentName::cs, selector);
+    TRY(check_target(e, code, offset));
+    return code;
+}
+
+OrException<> push_return_address(Execution& e, unsigned bytes) {
+    TRY(e.push(bytes, e.processor.segment(SegmentName::cs).selector));
+    return e.push(bytes, e.next);
 }
 
 // What JMP and CALL found behind their selector.
@@ -93,6 +105,10 @@ Done call_inner(Execution& e, Target const& gate, Target& target) {
 } // namespace
 
 Done jump_far(Execution& e, u16 selector, u64 offset) {
+    if (e.by_paragraphs()) {
+        enter(e, TRY(paragraph_target(e, selector, offset)), offset);
+        return Outcome::done;
+    }
     auto target = TRY(find_target(e, selector));
     if (!target.descriptor.is_code()) {
         if (!is_call_gate(target.descriptor) || e.long_mode())
@@ -110,6 +126,12 @@ Done jump_far(Execution& e, u16 selector, u64 offset) {
 
 Done call_far(Execution& e, u16 selector, u64 offset) {
     unsigned bytes = e.instruction.operand_size;
+    if (e.by_paragraphs()) {
+        auto const code = TRY(paragraph_target(e, selector, offset));
+        TRY(push_return_address(e, bytes));
+        enter(e, code, offset);
+        return Outcome::done;
+    }
     auto target = TRY(find_target(e, selector));
     if (!target.descriptor.is_code()) {
         if (!is_call_gate(target.descriptor) || e.long_mode())
@@ -124,8 +146,7 @@ Done call_far(Execution& e, u16 selector, u64 offset) {
     }
     auto const code = TRY(direct_target(e, target));
     TRY(check_target(e, code, offset));
-    TRY(e.push(bytes, e.processor.segment(SegmentName::cs).selector));
-    TRY(e.push(bytes, e.next));
+    TRY(push_return_address(e, bytes));
     enter(e, code, offset);
     return Outcome::done;
 }
@@ -140,6 +161,7 @@ struct Return {
 };
 
 OrException<Return> find_return(Execution& e, u16 selector, u64 offset) {
+    if (e.by_paragraphs()) return Return{TRY(paragraph_target(e, selector, offset)), offset, e.cpl};
     u32 const code = index_of(selector);
     if (is_null(selector)) return fail(exceptions::general_protection());
     unsigned const level = rpl_of(selector);
@@ -209,15 +231,17 @@ Done return_far(Execution& e) {
 
 Done return_from_interrupt(Execution& e) {
     unsigned const bytes = e.instruction.operand_size;
-    if (e.flag(flags::nested_task)) {
+    TRY(e.check_virtual_8086());
+    if (e.flag(flags::nested_task) && !e.by_paragraphs()) {
         if (e.long_mode()) return fail(exceptions::general_protection());
         return e.unsupported("task switch");
     }
     u64 const offset = TRY(e.peek(bytes, 0));
     u16 const selector = static_cast<u16>(TRY(e.peek(bytes, bytes)));
     u64 const image = TRY(e.peek(bytes, 2 * bytes));
-    if (e.cpl == 0 && bytes == 4 && !e.long_mode() && (image & flags::virtual_8086) != 0)
-        return e.unsupported("IRET to virtual-8086 mode");
+    bool const protected_kernel = e.cpl == 0 && !e.real && !e.long_mode();
+    if (protected_kernel && bytes == 4 && (image & flags::virtual_8086) != 0)
+        return return_to_virtual_8086(e, offset, selector, image);
     auto const to = TRY(find_return(e, selector, offset));
     u64 changes = flags::arithmetic | flags::trap | flags::direction | flags::nested_task |
                   flags::resume | flags::alignment_check | flags::identification;
@@ -249,6 +273,7 @@ Segment flat(u64 selector, u32 rights, unsigned level) {
 
 Done system_enter(Execution& e) {
     if (e.long_mode()) return e.unsupported("SYSENTER in long mode");
+    if (e.real) return fail(exceptions::general_protection());
     u64 const selector = e.processor.read_msr(msr::sysenter_cs).value_or(0) & 0xffff;
     if (index_of(static_cast<u16>(selector)) == 0) return fail(exceptions::general_protection());
     u64 const stack = e.processor.read_msr(msr::sysenter_cs + 1).value_or(0);
@@ -262,6 +287,7 @@ Done system_enter(Execution& e) {
 
 Done system_exit(Execution& e) {
     if (e.long_mode()) return e.unsupported("SYSEXIT in long mode");
+    if (e.real) return fail(exceptions::general_protection());
     u64 const selector = e.processor.read_msr(msr::sysenter_cs).value_or(0) & 0xffff;
     if (index_of(static_cast<u16>(selector)) == 0) return fail(exceptions::general_protection());
     TRY(e.require_cpl0());

@@ -12,18 +12,16 @@ namespace {
 
 constexpr u64 code_type = 8, expand_down = 4, writable = 2, readable = 2;
 
-bool allows(Segment const& segment, u64 offset, u64 bytes, Access access) {
+bool type_allows(u64 type, Access access) {
+    if (access == Access::write) return (type & (code_type | writable)) == writable;
+    return access == Access::execute || (type & code_type) == 0 || (type & readable) != 0;
+}
+
+bool limit_allows(Segment const& segment, u64 offset, u64 bytes) {
     u64 const rights = segment.access_rights;
-    if (access_rights::Unusable::get(rights)) return false;
-    u64 const type = access_rights::Type::get(rights);
     u64 const last = offset + bytes - 1;
-    if ((type & code_type) != 0) {
-        if (access == Access::write || (access == Access::read && (type & readable) == 0))
-            return false;
-        return last <= segment.limit;
-    }
-    if (access == Access::write && (type & writable) == 0) return false;
-    if ((type & expand_down) == 0) return last <= segment.limit;
+    bool const down = (access_rights::Type::get(rights) & (code_type | expand_down)) == expand_down;
+    if (!down) return last <= segment.limit;
     u64 const top = access_rights::Default32::get(rights) ? 0xffffffff : 0xffff;
     return offset > segment.limit && last <= top;
 }
@@ -48,7 +46,10 @@ OrException<u64> Execution::linear(SegmentName name, Segment const& segment, u64
         if (!is_canonical(address) || !is_canonical(address + bytes - 1)) return fail(fault());
         return address;
     }
-    if (!allows(segment, offset, bytes, access)) return fail(fault());
+    // Real mode looks at the limit alone: its programs write into their code segments.
+    bool const usable = !access_rights::Unusable::get(segment.access_rights);
+    bool const typed = real || type_allows(access_rights::Type::get(segment.access_rights), access);
+    if (!usable || !typed || !limit_allows(segment, offset, bytes)) return fail(fault());
     return (segment.base + offset) & 0xffffffff;
 }
 

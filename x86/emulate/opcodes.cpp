@@ -77,6 +77,7 @@ Done bound(Execution& e) {
 }
 
 Done adjust_privilege(Execution& e) { // ARPL
+    if (e.by_paragraphs()) return fail(exceptions::invalid_opcode());
     auto const to = TRY(e.operand(2));
     u64 const selector = e.load(to), rpl = e.get(e.instruction.reg, 2) & 3;
     bool const raises = (selector & 3) < rpl;
@@ -182,6 +183,7 @@ Done load_es_pointer(Execution& e) { return load_far_pointer(e, SegmentName::es)
 Done load_ds_pointer(Execution& e) { return load_far_pointer(e, SegmentName::ds); }
 Done breakpoint(Execution& e) { return software_interrupt(e, vector::breakpoint); }
 Done interrupt(Execution& e) {
+    TRY(e.check_virtual_8086());
     return software_interrupt(e, static_cast<u8>(e.instruction.immediate));
 }
 Done interrupt_on_overflow(Execution& e) {

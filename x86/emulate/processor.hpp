@@ -51,7 +51,7 @@ struct TableRegister { // GDTR, IDTR
     u16 limit{};
 };
 
-// How instructions are decoded, by the code segment.
+// How instructions are decoded, by the code segment; 16 bits in real and virtual-8086 mode as well.
 enum class Mode : u8 { protected16, protected32, long64 };
 
 // An exception that the guest is to get (Intel SDM vol. 3, 6.15).
@@ -98,10 +98,12 @@ public:
     virtual TableRegister idtr() = 0;
     virtual void set_gdtr(TableRegister const& value) = 0;
     virtual void set_idtr(TableRegister const& value) = 0;
-    virtual unsigned cpl() = 0; // of the guest, 0 to 3
+    // Of the guest in protected mode, 0 to 3: the DPL of SS, also right after real mode was left, when
+    // CS still holds a paragraph. Not asked in real and virtual-8086 mode.
+    virtual unsigned cpl() = 0;
 
     // CR0, CR2, CR3, CR4 as the guest believes them to be (CR8 through an MSR's device: 8). A value
-    // that the processor would refuse is #GP.
+    // that the processor would refuse is #GP. CR0.PE clear is real mode.
     virtual u64 control_register(unsigned number) = 0;
     virtual OrException<> set_control_register(unsigned number, u64 value) = 0;
     virtual u64 debug_register(unsigned number) = 0;

@@ -89,6 +89,7 @@ bool has_limit(Execution const& e, unsigned type) {
 } // namespace
 
 Done segment_information(Execution& e) {
+    if (e.by_paragraphs()) return fail(exceptions::invalid_opcode());
     bool const limit = e.instruction.opcode == 0x03;
     u16 const selector = static_cast<u16>(TRY(e.read_rm(2)));
     auto const found = TRY(visible(e, selector));

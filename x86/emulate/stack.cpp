@@ -29,11 +29,13 @@ Done pop_operand(Execution& e) {
 }
 
 Done push_flags(Execution& e) {
+    TRY(e.check_virtual_8086());
     TRY(e.push(e.instruction.operand_size, e.core.rflags & ~(flags::resume | flags::virtual_8086)));
     return Outcome::done;
 }
 
 Done pop_flags(Execution& e) {
+    TRY(e.check_virtual_8086());
     unsigned const bytes = e.instruction.operand_size;
     u64 const value = TRY(e.pop(bytes));
     u64 changes = flags::arithmetic | flags::trap | flags::direction | flags::nested_task |

@@ -216,6 +216,7 @@ Done group_0f01(Execution& e) {
 
 Done group_0f00(Execution& e) {
     enum { sldt, str, lldt, ltr, verr, verw };
+    if (e.by_paragraphs()) return fail(exceptions::invalid_opcode()); // there are no descriptors
     switch (e.instruction.group()) {
     case sldt:
     case str: {

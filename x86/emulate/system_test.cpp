@@ -291,12 +291,6 @@ TEST(Others, AreNamed) {
         TestKernel k;
         EXPECT_EQ(text(k.run(row.code)), row.result);
     }
-    TestKernel k;
-    k.control[0] = 0x10;
-    EXPECT_EQ(text(k.run({0x90})), "unsupported real mode");
-    k.control[0] = 0x11;
-    k.state.rflags |= 1 << 17;
-    EXPECT_EQ(text(k.run({0x90})), "unsupported virtual-8086 mode");
 }
 
 } // namespace

@@ -105,7 +105,10 @@ struct TestProcessor : Processor {
     TableRegister idtr() override { return idt; }
     void set_gdtr(TableRegister const& value) override { gdt = value; }
     void set_idtr(TableRegister const& value) override { idt = value; }
-    unsigned cpl() override { return segments[index(SegmentName::cs)].selector & 3; }
+    unsigned cpl() override {
+        return static_cast<unsigned>(
+            access_rights::Dpl::get(segments[index(SegmentName::ss)].access_rights));
+    }
     u64 control_register(unsigned number) override { return control[number]; }
     OrException<> set_control_register(unsigned number, u64 value) override {
         if (value == refused) return fail(Exception{vector::general_protection, 0});
