@@ -38,7 +38,9 @@ struct CodeMemory {
 struct GuestMode {
     u8 code_size{4};  // bytes: 2 or 4, the D bit of CS
     u8 stack_size{4}; // the B bit of SS
-    u8 flat{0x3f};    // bit for each SegmentName: base 0 and limit 4 GB. Data segments that cannot be read or written are not flat
+    u8 flat{0x3f};    // bit for each SegmentName: base 0 and limit 4 GB, readable, and writable unless CS
+    u8 unlimited{};   // of those that are not flat: limit 4 GB, only the base counts
+    u8 emulated{};    // of those that are not flat: not readable or not writable, expand-down, null: accesses are for the emulator
     u8 cpl{};         // 0: CLI, STI, PUSHF and POPF are carried out on State; else also where IOPL allows, or emulated
     bool fpu{true};   // x87 and SSE may be used: else they are for the emulator, which raises #NM
     bool operator==(GuestMode const&) const = default;
@@ -90,10 +92,13 @@ public:
     // if there is none. The exception: of the fetch of eip's first instruction. Only while no generated code runs or waits to go on.
     OrException<u64> enter();
 
-    // A host exception inside generated code: puts the guest's state at the instruction that raised it into State (reason: fault). Three
-    // outcomes: the guest's own fault or access; `again`: nothing of the guest's (the return stack is full): go on with the changed registers;
-    // `stranger`: rip is not in generated code.
-    enum class Recovery : u8 { guest, again, stranger };
+    // A host exception inside generated code: puts the guest's state at the instruction that raised it into State.
+    enum class Recovery : u8 {
+        guest,    // the guest's own fault or access (State::reason: fault)
+        event,    // a check saw State::event: go on as after an exit (State::reason: event)
+        again,    // nothing of the guest's (the return stack is full): go on with the changed registers
+        stranger, // rip is not in generated code; nothing changed
+    };
     Recovery recover(HostRegisters& registers);
 
     // No block that has bytes of that page (Code::Page::number) is entered any more. At any time; whoever is inside one leaves it at its end.
