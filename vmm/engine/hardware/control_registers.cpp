@@ -6,17 +6,18 @@
 namespace vmm {
 namespace {
 
-// What the guest's CPUID offers: VME PVI TSD DE PSE PAE MCE PGE PCE OSFXSR OSXMMEXCPT UMIP FSGSBASE
-// SMEP SMAP.
-constexpr u64 cr4_known = 0x310fff;
-constexpr u64 efer_known = efer::SystemCall::mask | efer::LongModeEnable::mask |
-                           efer::LongModeActive::mask | efer::NoExecuteEnable::mask;
-
 std::unexpected<x86::Exception> refuse() {
     return fail(x86::Exception{x86::vector::general_protection, 0});
 }
 
 } // namespace
+
+ControlRegisters::Known const ControlRegisters::all{
+    .cr0 = 0xe005003f, // PE MP EM TS ET NE WP AM NW CD PG
+    // VME PVI TSD DE PSE PAE MCE PGE PCE OSFXSR OSXMMEXCPT UMIP FSGSBASE SMEP SMAP
+    .cr4 = 0x310fff,
+    .efer = efer::SystemCall::mask | efer::LongModeEnable::mask | efer::LongModeActive::mask |
+            efer::NoExecuteEnable::mask};
 
 void ControlRegisters::reset(u64 cr0, u64 cr3, u64 cr4, u64 efer) {
     paging_ = {
@@ -44,14 +45,14 @@ x86::OrException<> ControlRegisters::set_cr0(u64 value, bool long_code, x86::Tab
     if (paging && !was_paging && long_mode && !cr4::PhysicalAddressExtension::get(paging_.cr4))
         return refuse();
     x86::Paging next = paging_;
-    next.cr0 = value | cr0::ExtensionType::mask;
+    next.cr0 = (value & known_.cr0) | cr0::ExtensionType::mask;
     next.efer = efer::LongModeActive::set(next.efer, long_mode && paging);
-    // The PDPTEs are loaded when paging starts, not with every change of another bit.
-    if (paging == was_paging) {
-        paging_ = next;
-        return {};
-    }
-    return take(next, tables);
+    // The PDPTEs are loaded when these change (Intel SDM vol. 3, 4.4.1), not with every other bit.
+    constexpr u64 reloads =
+        cr0::Paging::mask | cr0::CacheDisable::mask | cr0::NotWriteThrough::mask;
+    if ((next.cr0 ^ paging_.cr0) & reloads) return take(next, tables);
+    paging_ = next;
+    return {};
 }
 
 x86::OrException<> ControlRegisters::set_cr3(u64 value, x86::TableMemory& tables) {
@@ -63,7 +64,7 @@ x86::OrException<> ControlRegisters::set_cr3(u64 value, x86::TableMemory& tables
 }
 
 x86::OrException<> ControlRegisters::set_cr4(u64 value, x86::TableMemory& tables) {
-    if (value & ~cr4_known) return refuse();
+    if (value & ~known_.cr4) return refuse();
     if (efer::LongModeActive::get(paging_.efer) && !cr4::PhysicalAddressExtension::get(value))
         return refuse();
     constexpr u64 reloads = cr4::PhysicalAddressExtension::mask | cr4::PageSizeExtension::mask |
@@ -77,7 +78,7 @@ x86::OrException<> ControlRegisters::set_cr4(u64 value, x86::TableMemory& tables
 }
 
 x86::OrException<> ControlRegisters::set_efer(u64 value) {
-    if (value & ~efer_known) return refuse();
+    if (value & ~known_.efer) return refuse();
     bool const paging = cr0::Paging::get(paging_.cr0);
     if (paging && ((value ^ paging_.efer) & efer::LongModeEnable::mask)) return refuse();
     constexpr u64 active = efer::LongModeActive::mask; // the processor's own

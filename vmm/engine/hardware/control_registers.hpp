@@ -10,7 +10,16 @@ namespace vmm {
 
 class ControlRegisters {
 public:
-    explicit ControlRegisters(u8 physical_bits) { paging_.physical_bits = physical_bits; }
+    // The bits that the guest's processor has. Writes of 1 to others: ignored in CR0, #GP in CR4
+    // and EFER.
+    struct Known {
+        u64 cr0, cr4, efer;
+    };
+    // What the CPUID of guests in guest mode offers.
+    static Known const all;
+    ControlRegisters(u8 physical_bits, Known const& known) : known_(known) {
+        paging_.physical_bits = physical_bits;
+    }
 
     // The registers of a guest that starts.
     void reset(u64 cr0, u64 cr3, u64 cr4, u64 efer);
@@ -26,6 +35,7 @@ public:
 private:
     x86::OrException<> take(x86::Paging next, x86::TableMemory& tables);
 
+    Known known_;
     x86::Paging paging_;
 };
 

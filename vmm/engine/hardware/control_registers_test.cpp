@@ -18,7 +18,7 @@ struct Memory : x86::TableMemory {
 };
 
 struct World {
-    ControlRegisters registers{40};
+    ControlRegisters registers{40, ControlRegisters::all};
     Memory memory;
     x86::PagingMode mode() const { return registers.paging().mode(); }
 };
@@ -90,6 +90,20 @@ TEST(ControlRegisters, PaeLoadsItsPdptesWithCr3AndRefusesBadOnes) {
     EXPECT_EQ(world.registers.paging().pdpte[0], 0x2001u); // WP loads nothing
     ASSERT_TRUE(world.registers.set_cr3(0x1020, world.memory));
     EXPECT_EQ(world.registers.paging().pdpte[0], 0u);
+    world.memory.entries[0x1020] = 0x4001;
+    ASSERT_TRUE(world.registers.set_cr0(protected_mode | paging | 1 << 30, false, world.memory));
+    EXPECT_EQ(world.registers.paging().pdpte[0], 0x4001u); // CD does
+}
+
+TEST(ControlRegisters, AProcessorHasOnlyTheBitsThatItKnows) {
+    ControlRegisters registers(32, {.cr0 = 0xe005003f, .cr4 = pae, .efer = no_execute});
+    Memory memory;
+    registers.reset(protected_mode, 0, 0, 0);
+    ASSERT_TRUE(registers.set_cr0(protected_mode | 1 << 12, false, memory));
+    EXPECT_EQ(registers.paging().cr0, protected_mode);
+    EXPECT_FALSE(registers.set_cr4(1 << 3, memory)); // DE
+    EXPECT_FALSE(registers.set_efer(long_enable));
+    EXPECT_TRUE(registers.set_efer(no_execute));
 }
 
 } // namespace

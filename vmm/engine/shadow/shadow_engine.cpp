@@ -31,7 +31,7 @@ ShadowEngine::make(user::Vcpu vcpu, user::Tcb tcb, user::Notification events, Gu
 ShadowEngine::ShadowEngine(user::Vcpu vcpu, user::Tcb tcb, GuestMemory memory,
                            std::unique_ptr<shadow::KernelBackend> backend, shadow::Policy policy)
     : HardwareEngine(vcpu), tcb_(tcb), memory_(memory), tables_(memory),
-      registers_(guest_physical_bits(host_cpuid)), backend_(std::move(backend)),
+      registers_(guest_physical_bits(host_cpuid), ControlRegisters::all), backend_(std::move(backend)),
       shadow_(*backend_, memory, policy, counters_) {}
 
 void ShadowEngine::start(LinuxEntry const& entry) {

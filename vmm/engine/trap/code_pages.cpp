@@ -13,10 +13,9 @@ constexpr u8 most_drops = 6;
 
 } // namespace
 
-CodePages::CodePages(GuestMemory memory, std::span<u8> copies, bool patch, EngineCounters& counters)
-    : memory_(memory), copies_(copies), patch_(patch), counters_(counters),
-      kinds_(memory.size() / page_size), in_extent_((memory.size() / page_size >> 9) + 1),
-      owners_(copies.size() / page_size) {
+CodePages::CodePages(GuestMemory memory, std::span<u8> copies, bool patch)
+    : memory_(memory), copies_(copies), patch_(patch), kinds_(memory.size() / page_size),
+      in_extent_((memory.size() / page_size >> 9) + 1), owners_(copies.size() / page_size) {
     clear();
 }
 
@@ -35,8 +34,9 @@ std::optional<u32> CodePages::copy_of(u64 page) const {
     return found == pages_.end() ? std::nullopt : found->second->copy;
 }
 
-void CodePages::fetch(u64 page, u16 offset, CodeBytes const& code, std::vector<u64>& changed) {
-    if (!patch_ || page >= kinds_.size()) return;
+CodePages::Scan CodePages::fetch(u64 page, u16 offset, CodeBytes const& code,
+                                 std::vector<u64>& changed) {
+    if (!patch_ || page >= kinds_.size()) return {};
     auto& entry = pages_[page];
     bool const is_new = !entry;
     if (is_new) {
@@ -45,15 +45,14 @@ void CodePages::fetch(u64 page, u16 offset, CodeBytes const& code, std::vector<u
         ++in_extent_[page >> 9];
         changed.push_back(page);
     } else if (entry->map.is_start(offset)) {
-        return;
+        return {};
     }
-    counters_.count(InternalExit::code_scan);
     Page& it = *entry;
     it.map.follow(code, offset);
     if (is_new) it.map.sweep(code);
     auto const traps = it.map.traps();
-    if (traps == it.traps) return;
-    counters_.patches += (traps & ~it.traps).count();
+    if (traps == it.traps) return {.looked = true, .patches = 0};
+    Scan const scan{.looked = true, .patches = (traps & ~it.traps).count()};
     it.traps = traps;
     if (!it.copy) {
         give_copy(page, it, changed);
@@ -62,6 +61,7 @@ void CodePages::fetch(u64 page, u16 offset, CodeBytes const& code, std::vector<u
         for (u32 at = 0; at < page_size; ++at)
             if (traps.test(at)) copy[at] = trap_opcode;
     }
+    return scan;
 }
 
 void CodePages::give_copy(u64 page, Page& code, std::vector<u64>& changed) {

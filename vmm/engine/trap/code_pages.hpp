@@ -13,7 +13,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "vmm/engine/counters.hpp"
 #include "vmm/engine/trap/code_map.hpp"
 #include "vmm/pc/guest_memory.hpp"
 #include "vmm/shadow/shadow.hpp"
@@ -23,7 +22,7 @@ namespace vmm::trap {
 class CodePages final : public shadow::PageGuard {
 public:
     // copies: memory for changed pages, whole pages; may be empty only if patch is false.
-    CodePages(GuestMemory memory, std::span<u8> copies, bool patch, EngineCounters& counters);
+    CodePages(GuestMemory memory, std::span<u8> copies, bool patch);
 
     bool is_code(u64 page) const { return page < kinds_.size() && kinds_[page]; }
     // Number of the page's copy among `copies`; empty: the original runs.
@@ -31,7 +30,11 @@ public:
 
     // The kernel fetches from the page. Pages whose mappings are wrong now (that page, and one
     // whose copy was taken for it) are added to `changed`.
-    void fetch(u64 page, u16 offset, CodeBytes const& code, std::vector<u64>& changed);
+    struct Scan {
+        bool looked; // else all was known
+        u64 patches; // instructions replaced
+    };
+    Scan fetch(u64 page, u16 offset, CodeBytes const& code, std::vector<u64>& changed);
     // The kernel goes on at a place in a code page. Only looks closer when that is news.
     bool knows(u64 page, u16 offset) const;
     // Whether a write to a code page should make it data (else it is emulated).
@@ -62,7 +65,6 @@ private:
     GuestMemory memory_;
     std::span<u8> copies_;
     bool patch_;
-    EngineCounters& counters_;
     std::vector<bool> kinds_; // by page: is code
     std::vector<u16> in_extent_;
     std::unordered_map<u64, std::unique_ptr<Page>> pages_;

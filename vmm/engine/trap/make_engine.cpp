@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/engine/trap/make_engine.hpp"
 
-#include "vmm/engine/trap/kernel_thread.hpp"
+#include "vmm/engine/deprivileged/kernel_thread.hpp"
 #include "vmm/engine/trap/trap_engine.hpp"
 #include "vmm/shadow/kernel_backend.hpp"
 

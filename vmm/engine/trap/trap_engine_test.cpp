@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The 32-bit test kernels (test/guests32) on the whole monitor with the engine `trap`, whose thread
 // is an emulated processor in user mode.
-#include "vmm/engine/trap/emulated_thread.hpp"
+#include "vmm/engine/deprivileged/emulated_thread.hpp"
 
 #include <fstream>
 #include <iterator>

@@ -6,7 +6,7 @@
 #include "user/thread32.hpp"
 #include "vmm/shadow/backend.hpp"
 
-namespace vmm::trap {
+namespace vmm {
 
 // Why it stopped: a trap, or not at all.
 struct ThreadStop {
@@ -31,4 +31,4 @@ public:
     virtual void allow_fpu(bool allowed) = 0; // else #NM
 };
 
-} // namespace vmm::trap
+} // namespace vmm

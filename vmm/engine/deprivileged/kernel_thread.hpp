@@ -6,9 +6,9 @@
 #include <functional>
 
 #include "user/object_allocator.hpp"
-#include "vmm/engine/trap/guest_thread.hpp"
+#include "vmm/engine/deprivileged/guest_thread.hpp"
 
-namespace vmm::trap {
+namespace vmm {
 
 class KernelThread final : public GuestThread {
 public:
@@ -39,4 +39,4 @@ private:
     bool has_shared_root_{true};
 };
 
-} // namespace vmm::trap
+} // namespace vmm

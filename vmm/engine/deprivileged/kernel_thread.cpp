@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/engine/trap/kernel_thread.hpp"
+#include "vmm/engine/deprivileged/kernel_thread.hpp"
 
 #include "user/component/component.hpp"
 
-namespace vmm::trap {
+namespace vmm {
 namespace {
 
 // Right below the calling thread's, which it may give at most.
@@ -93,4 +93,4 @@ void KernelThread::allow_fpu(bool allowed) {
         tcb_.object().set_flags(allowed ? disabled : 0, allowed ? 0 : disabled);
 }
 
-} // namespace vmm::trap
+} // namespace vmm

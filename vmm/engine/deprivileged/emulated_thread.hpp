@@ -4,12 +4,13 @@
 // and the copies behind it as one memory.
 #pragma once
 
-#include "vmm/engine/trap/code_map.hpp"
-#include "vmm/engine/trap/guest_thread.hpp"
+#include "vmm/engine/deprivileged/guest_thread.hpp"
+#include "vmm/engine/deprivileged/registers.hpp"
 #include "vmm/shadow/fake_backend.hpp"
 #include "x86/emulate/emulator.hpp"
+#include "x86/emulate/instruction.hpp"
 
-namespace vmm::trap {
+namespace vmm {
 
 class EmulatedThread final : public GuestThread, x86::Processor {
 public:
@@ -53,7 +54,9 @@ private:
     void skip() {
         auto const at = translate(core_.rip, x86::Access::execute, false);
         ASSERT_TRUE(at.has_value());
-        core_.rip += instruction_length(memory_.subspan(at->value, 15)).value_or(1);
+        auto const instruction = x86::decode(memory_.subspan(at->value, x86::longest_instruction),
+                                             x86::Mode::protected32);
+        core_.rip += instruction ? instruction->length : 1;
     }
     ThreadStop stop_for(x86::Exception const& event) {
         user::Trap32 trap{.event = event.vector,
@@ -71,33 +74,18 @@ private:
         return {.notified = false, .word = 0, .trap = trap};
     }
 
-    void from_registers(user::Registers32 const& r) {
+    void from_registers(user::Registers32 const& from) {
         constexpr u64 interrupts = 0x200;
-        core_ = {};
-        u32 const general[] = {r.eax, r.ecx, r.edx, r.ebx, r.esp, r.ebp, r.esi, r.edi};
-        for (unsigned i = 0; i < 8; ++i) core_.registers.value[i] = general[i];
-        core_.rip = r.eip;
-        core_.rflags = r.eflags | interrupts;
+        core_ = {.rflags = interrupts};
+        take_registers(core_, from);
         for (auto& segment : segments_) segment = {data, 0xc0f3, ~u32{0}, 0};
         segments_[1] = {code, 0xc0fb, ~u32{0}, 0};
-        segments_[4].base = r.fs_base;
-        segments_[5].base = r.gs_base;
+        segments_[4].base = from.fs_base;
+        segments_[5].base = from.gs_base;
         segments_[6] = segments_[7] = {};
     }
     user::Registers32 registers() const {
-        auto const general = [&](unsigned i) { return static_cast<u32>(core_.registers.value[i]); };
-        return {.eip = static_cast<u32>(core_.rip),
-                .esp = general(4),
-                .eflags = static_cast<u32>(core_.rflags),
-                .eax = general(0),
-                .ecx = general(1),
-                .edx = general(2),
-                .ebx = general(3),
-                .ebp = general(5),
-                .esi = general(6),
-                .edi = general(7),
-                .fs_base = static_cast<u32>(segments_[4].base),
-                .gs_base = static_cast<u32>(segments_[5].base)};
+        return registers_for_thread(core_, segments_[4].base, segments_[5].base);
     }
 
     x86::OrException<GuestPhys> translate(u64 linear, x86::Access access,
@@ -165,4 +153,4 @@ private:
     bool visible_{}, fpu_{true};
 };
 
-} // namespace vmm::trap
+} // namespace vmm
