@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// What each way to run a guest must do alike.
+#include "x86/translate/host/runner.hpp"
+
+#include <cstring>
+#include <gtest/gtest.h>
+
+#include "x86/emulate/arithmetic.hpp"
+
+namespace x86::translate::hosted {
+namespace {
+
+constexpr u32 code_at = 0x00401000, data_at = 0x00403000;
+
+template <class Kind> class HostedRunner : public testing::Test {
+protected:
+    HostedRunner() {
+        memory.map(code_at, page_bytes, rights::read | rights::write | rights::execute, true);
+        memory.map(data_at, page_bytes, rights::read | rights::write, true);
+    }
+    Stop run(std::vector<u8> const& code) {
+        memory.poke(code_at, code);
+        runner.state().eip = code_at;
+        return runner.run();
+    }
+    Memory memory;
+    Kind runner{memory};
+};
+using Kinds = testing::Types<EmulatorRunner>;
+TYPED_TEST_SUITE(HostedRunner, Kinds);
+
+TYPED_TEST(HostedRunner, ASystemCallComesBackWithEipBehindIt) {
+    auto const stop = this->run({0xb8, 7, 0, 0, 0, 0xcd, 0x80}); // mov eax, 7; int 80h
+    EXPECT_EQ(stop.why, Stop::Why::system_call);
+    EXPECT_EQ(this->runner.state().general[0], 7U);
+    EXPECT_EQ(this->runner.state().eip, code_at + 7);
+}
+
+TYPED_TEST(HostedRunner, AFaultLeavesRegistersAsTheyWere) {
+    this->runner.state().general[3] = 0x1234;
+    auto const stop = this->run({0x40, 0x8b, 0x0d, 0x10, 0x50, 0x40, 0x00}); // inc eax; mov ecx, [405010h]
+    EXPECT_EQ(stop.why, Stop::Why::exception);
+    EXPECT_EQ(stop.exception.vector, vector::page_fault);
+    EXPECT_EQ(stop.exception.address, 0x405010U);
+    EXPECT_EQ(stop.exception.error_code, 4U);
+    EXPECT_EQ(this->runner.state().eip, code_at + 1);
+    EXPECT_EQ(this->runner.state().general[0], 1U);
+    EXPECT_EQ(this->runner.state().general[3], 0x1234U);
+}
+
+TYPED_TEST(HostedRunner, ABreakpointIsATrap) {
+    auto const stop = this->run({0x90, 0xcc});
+    EXPECT_EQ(stop.why, Stop::Why::exception);
+    EXPECT_EQ(stop.exception.vector, vector::breakpoint);
+    EXPECT_EQ(this->runner.state().eip, code_at + 2);
+}
+
+TYPED_TEST(HostedRunner, DataIsNoCode) {
+    auto const stop = this->run({0xe9, 0xfb, 0x1f, 0, 0}); // jmp 403000h
+    EXPECT_EQ(stop.why, Stop::Why::exception);
+    EXPECT_EQ(stop.exception.error_code, 0x15U);
+    EXPECT_EQ(stop.exception.address, data_at);
+    EXPECT_EQ(this->runner.state().eip, data_at);
+}
+
+TYPED_TEST(HostedRunner, CodeThatChangesItselfRunsAsChanged) {
+    // mov byte [401008h], 2; mov eax, 1 (becomes 2); int 80h
+    auto const stop = this->run({0xc6, 0x05, 0x08, 0x10, 0x40, 0, 2, 0xb8, 1, 0, 0, 0, 0xcd, 0x80});
+    EXPECT_EQ(stop.why, Stop::Why::system_call);
+    EXPECT_EQ(this->runner.state().general[0], 2U);
+}
+
+TYPED_TEST(HostedRunner, ALoopIsLeftWhenAnEventComes) {
+    this->runner.interrupt();
+    auto const stop = this->run({0xeb, 0xfe}); // jmp to itself
+    EXPECT_EQ(stop.why, Stop::Why::event);
+    EXPECT_EQ(this->runner.state().eip, code_at);
+}
+
+} // namespace
+} // namespace x86::translate::hosted

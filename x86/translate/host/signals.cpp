@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "x86/translate/host/signals.hpp"
+
+#include <csignal>
+#include <cstddef>
+#include <memory>
+
+namespace x86::translate::hosted {
+namespace {
+
+FaultCatcher* catcher;
+
+void on_signal(int signal, siginfo_t*, void* data) {
+    if (catcher != nullptr && catcher->caught(static_cast<ucontext_t*>(data)->uc_mcontext)) return;
+    std::signal(signal, SIG_DFL); // it happens again, and ends the program
+}
+
+// The guest's stack pointer is nothing to run a handler on.
+void install_handlers() {
+    constexpr std::size_t stack_bytes = 1 << 18;
+    static auto const memory = std::make_unique<std::byte[]>(stack_bytes);
+    stack_t const stack{.ss_sp = memory.get(), .ss_flags = 0, .ss_size = stack_bytes};
+    sigaltstack(&stack, nullptr);
+    struct sigaction action {};
+    action.sa_sigaction = on_signal;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+    for (int const signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP}) sigaction(signal, &action, nullptr);
+}
+
+bool has_error_code(u8 number) {
+    return number == vector::double_fault || (number >= vector::invalid_tss && number <= vector::page_fault) || number == vector::alignment;
+}
+
+} // namespace
+
+FaultScope::FaultScope(FaultCatcher& own) : before_(catcher) {
+    static bool installed = false;
+    if (!installed) install_handlers();
+    installed = true;
+    catcher = &own;
+}
+
+FaultScope::~FaultScope() { catcher = before_; }
+
+Exception exception_of(mcontext_t const& registers) {
+    Exception result{.vector = static_cast<u8>(registers.gregs[REG_TRAPNO])};
+    if (has_error_code(result.vector)) result.error_code = static_cast<u32>(registers.gregs[REG_ERR]);
+    if (result.vector == vector::page_fault) result.address = static_cast<u64>(registers.gregs[REG_CR2]);
+    return result;
+}
+
+} // namespace x86::translate::hosted
