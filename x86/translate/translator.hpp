@@ -7,6 +7,7 @@
 //      └─────────────── missing: enter again; emulate: x86::emulate, then enter again ──┘
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -79,6 +80,19 @@ struct Counters {
     u64 invalidated;  // blocks
 };
 
+// One block, to look at: tests, tools.
+struct BlockView {
+    u32 eip, linear;
+    unsigned guest_bytes, instructions;
+    u64 address;             // of its code
+    std::span<u8 const> code; // the same where the translator sees it
+    // Where the code of which guest instruction begins: offsets in the code, distances from eip.
+    struct Part {
+        u32 code, guest;
+    };
+    std::span<Part const> parts;
+};
+
 class Translator {
 public:
     // Everything given outlives the translator.
@@ -108,6 +122,17 @@ public:
     void flush();
 
     Counters const& counters() const;
+
+    // Calls with every block that can be entered; the view is valid during the call.
+    void for_each_block(std::function<void(BlockView const&)> const& visit) const;
+    // What generated code may use beside blocks: the table of indirect entries and the shared code.
+    struct Layout {
+        u64 code, code_bytes;   // where all blocks and shared code are
+        u64 shared, shared_bytes; // the shared code
+        u64 table, table_bytes;
+        u64 state;
+    };
+    Layout layout() const;
 
 private:
     class Implementation;

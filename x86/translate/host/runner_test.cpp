@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What each way to run a guest must do alike.
-#include "x86/translate/host/runner.hpp"
+#include "x86/translate/host/translated.hpp"
 
 #include <cstring>
 #include <gtest/gtest.h>
@@ -26,7 +26,7 @@ protected:
     Memory memory;
     Kind runner{memory};
 };
-using Kinds = testing::Types<EmulatorRunner>;
+using Kinds = testing::Types<EmulatorRunner, TranslatorRunner>;
 TYPED_TEST_SUITE(HostedRunner, Kinds);
 
 TYPED_TEST(HostedRunner, ASystemCallComesBackWithEipBehindIt) {

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// All blocks: where their code lies, how they are found, which jumps go where. Regions of memory are filled one after the other; when all are
+// full, the oldest is emptied.
+//
+//   Target (eip, context) ──> Block          jumps of other blocks wait at a target, whether it has a block or not:
+//      ^    ^                                made: all go to it; gone: all go to their own exits again
+//     Link Link
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <unordered_map>
+#include <vector>
+
+#include "x86/translate/builder.hpp"
+
+namespace x86::translate {
+
+// Entries of blocks for indirect jumps, by the low bits of eip; read by generated code.
+class EntryTable {
+public:
+    EntryTable() = default;
+    EntryTable(u64* entries, bool byte_index, u64 missing) : entries_(entries), mask_(byte_index ? 0xff : 0xffff), missing_(missing) { clear_all(); }
+    static u64 size(bool byte_index) { return (byte_index ? 0x100 : 0x10000) * sizeof(u64); }
+    void set(u32 eip, u64 address);
+    void remove(u32 eip, u64 address); // if it is that one
+    void clear();
+
+private:
+    void clear_all();
+    u64* entries_{};
+    u32 mask_{};
+    u64 missing_{};
+    std::vector<u32> used_;
+};
+
+class Cache {
+public:
+    // `to_code`: what makes an address for generated code of one of `memory`.
+    Cache(std::span<u8> memory, u64 to_code, Options const& options, Stubs const& stubs, EntryTable& table, Code& code, Counters& counters);
+
+    Block* find(Context const* context, u32 eip);
+    // Where the next block's code goes. Evicts if it must; true: it did.
+    bool make_room();
+    bool has_room() const { return static_cast<std::size_t>(region().end - region().next) >= Builder::most_bytes; }
+    u8* position() const { return region().next; }
+    Block& add(GuestBlock const& guest, Built const& built);
+
+    void invalidate(u64 number);
+    void invalidate_linear(u32 first, u32 last);
+    void flush();
+
+    u64 code_address(u8 const* at) const { return reinterpret_cast<u64>(at) + to_code_; }
+    // The block that has this byte of code, even if it was invalidated; or null.
+    Block const* containing(u8 const* at) const;
+    Place const& place(Block const& block, u8 const* at) const;
+    void for_each(std::function<void(Block const&)> const& visit) const;
+
+private:
+    struct Region {
+        u8 *begin, *end, *next;
+        std::deque<Block> blocks;
+        std::deque<Link> links;
+        std::vector<Place> places;
+        std::vector<u16> pads;
+    };
+    struct Page {
+        u64 number;
+        std::vector<Block*> blocks;
+    };
+
+    Region& region() { return regions_[current_]; }
+    Region const& region() const { return regions_[current_]; }
+    Region const& region_of(u8 const* at) const;
+    Target*& bucket(Context const* context, u32 eip);
+    Target& target(Context const* context, u32 eip);
+    void release(Target& target); // if nothing needs it
+    void connect(Link& link);
+    void disconnect(Link& link);
+    void remember(u32 linear_page, u64 number, Block& block);
+    void kill(Block& block);
+    void kill_page(u32 linear_page);
+    void empty(Region& region);
+
+    u64 to_code_;
+    Options const& options_;
+    Stubs const& stubs_;
+    EntryTable& table_;
+    Code& code_;
+    Counters& counters_;
+    std::vector<Region> regions_;
+    std::size_t current_{};
+    std::vector<Target*> buckets_;
+    std::deque<Target> targets_;
+    Target* free_targets_{};
+    std::unordered_map<u32, Page> pages_;                       // by linear page number
+    std::unordered_map<u64, std::vector<u32>> linear_by_number_; // linear page numbers
+};
+
+} // namespace x86::translate
