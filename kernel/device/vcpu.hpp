@@ -106,6 +106,7 @@ private:
     bool can_inject() const;
     bool can_translate() const;
     void prepare_intercepts();
+    void prepare_event();
     void prepare_translation(GuestRoots const& roots, GuestTags& tags, ComposedRoot& composed);
     void take_back_interrupted_event();
     AfterExit record_exception(u64 vector);

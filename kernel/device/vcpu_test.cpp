@@ -51,6 +51,16 @@ struct VcpuTest : testing::Test {
         vmcb.exit_info2 = info2;
         return vcpu->record_exit(tags);
     }
+    // The interrupt that waits in the VMCB for the guest to take it.
+    std::optional<u64> requested() const {
+        using namespace svm::interrupt_control;
+        u64 const control = vcpu->vmcb().interrupt_control;
+        return Request::get(control) ? std::optional(Vector::get(control)) : std::nullopt;
+    }
+    // As the processor does when the guest takes it.
+    void take_interrupt() {
+        vcpu->vmcb().interrupt_control &= ~svm::interrupt_control::Request::mask;
+    }
     void long_mode() {
         write(Field::guest_cr0, 0x80000011);
         write(Field::guest_cr4, 0x20);
@@ -254,12 +264,13 @@ TEST_F(VcpuTest, InjectionIsCheckedAsOnVmx) {
         return enter(0x1000, 0, event);
     };
     EXPECT_TRUE(accepted(0x80000020));
-    EXPECT_EQ(vcpu->vmcb().event_injection, 0x80000020u);
+    EXPECT_EQ(requested(), 0x20u);
     EXPECT_FALSE(accepted(0x80000020, 2)) << "interrupts are off";
     EXPECT_TRUE(failed());
     EXPECT_FALSE(accepted(0x80000820)) << "an interrupt has no error code";
     write(Field::entry_exception_error_code, 0x1f);
     EXPECT_TRUE(accepted(0x80000b0e));
+    EXPECT_EQ(requested(), std::nullopt);
     EXPECT_EQ(vcpu->vmcb().event_injection, 0x1f80000b0eu);
     EXPECT_TRUE(accepted(0x80000202, 2)) << "NMI";
     EXPECT_FALSE(accepted(0x80000203)) << "NMI with another vector";
@@ -454,6 +465,7 @@ TEST_F(VcpuTest, XsetbvIsCarriedOutWhereTheProcessorKnowsTheParts) {
 TEST_F(VcpuTest, AnInterruptedEventComesBackInTheEntryWord) {
     write(Field::guest_rflags, 0x202);
     ASSERT_TRUE(enter(0x1000, 0, 0x80000031));
+    take_interrupt();
     vcpu->vmcb().exit_interrupt_info = 0x80000031;
     EXPECT_EQ(leave(svm::exit_code::nested_page_fault, u64{1} << 32 | 4, 0x5000),
               AfterExit::tell_monitor);
@@ -462,7 +474,38 @@ TEST_F(VcpuTest, AnInterruptedEventComesBackInTheEntryWord) {
     EXPECT_EQ(words[abi::vm_message::entry_interruption], 0x80000031u);
     EXPECT_EQ(read(Field::idt_vectoring_info), 0x80000031u);
     ASSERT_TRUE(enter(0x1000, 0, words[abi::vm_message::entry_interruption]));
+    EXPECT_EQ(requested(), 0x31u);
+}
+
+TEST_F(VcpuTest, AnInterruptThatTheGuestHadNoTimeToTakeWaitsForTheNextEntry) {
+    write(Field::guest_rflags, 0x202);
+    ASSERT_TRUE(enter(0x1000, 0, 0x80000031));
+    EXPECT_EQ(leave(svm::exit_code::interrupt), AfterExit::host_interrupt);
+    EXPECT_EQ(vcpu->controls().entry_interruption, 0x80000031u);
+    ASSERT_TRUE(prepare());
+    EXPECT_EQ(requested(), 0x31u);
+    EXPECT_EQ(vcpu->vmcb().event_injection, 0u);
+}
+
+TEST_F(VcpuTest, AnInterruptWhoseDeliveryFaultsStaysAnInterruptOnQemu) {
+    write(Field::guest_rflags, 0x202);
+    write(Field::exception_bitmap, 1 << 14);
+    ASSERT_TRUE(enter(0x1000, 0, 0x80000031));
+    vcpu->vmcb().exit_interrupt_info = 0x80000331; // an exception, it says; and the request stands
+    EXPECT_EQ(leave(0x40 + 14, 2, 0x7ffc), AfterExit::tell_monitor);
+    EXPECT_EQ(vcpu->controls().entry_interruption, 0x80000031u);
+}
+
+TEST_F(VcpuTest, AnInterruptAndAWindowForTheNextAreTwoThings) {
+    write(Field::guest_rflags, 0x202);
+    ASSERT_TRUE(enter(0x1000, vmx::primary::InterruptWindow::mask, 0x80000031));
     EXPECT_EQ(vcpu->vmcb().event_injection, 0x80000031u);
+    EXPECT_TRUE(requested());
+    EXPECT_TRUE(vcpu->vmcb().intercepts[0] & svm::intercept1::VirtualInterrupt::mask);
+    EXPECT_EQ(leave(svm::exit_code::interrupt), AfterExit::host_interrupt);
+    EXPECT_EQ(vcpu->controls().entry_interruption & 0x80000000, 0u) << "the request was the window's";
+    ASSERT_TRUE(enter(0x1000, 0, 0x80000031));
+    EXPECT_FALSE(vcpu->vmcb().intercepts[0] & svm::intercept1::VirtualInterrupt::mask);
 }
 
 TEST_F(VcpuTest, AnExceptionBeingDeliveredWhenTheHostWasInterruptedIsDeliveredLater) {
@@ -491,9 +534,11 @@ TEST_F(VcpuTest, SoftwareInterruptsAreExecutedAgain) {
 TEST_F(VcpuTest, ADeliveredEventIsNotInjectedAgain) {
     write(Field::guest_rflags, 0x202);
     ASSERT_TRUE(enter(0x1000, 0, 0x80000031));
+    take_interrupt();
     vcpu->vmcb().exit_interrupt_info = 0;
     leave(svm::exit_code::interrupt);
     ASSERT_TRUE(prepare());
+    EXPECT_EQ(requested(), std::nullopt);
     EXPECT_EQ(vcpu->vmcb().event_injection, 0u);
 }
 

@@ -133,17 +133,30 @@ void Vcpu::prepare_translation(GuestRoots const& roots, GuestTags& tags, Compose
     vmcb_.tlb_control = static_cast<u32>(flush ? svm::tlb_flush_all : svm::tlb_keep);
 }
 
+// An interrupt goes in as the processor's virtual interrupt request (APM 15.21.4), taken before the guest's first instruction, for
+// can_inject() has seen that nothing holds it back. QEMU delivers one from EVENTINJ twice, the second time whatever RFLAGS.IF says,
+// when its instruction counter (-icount) runs out before the guest's next exit or exception: helper_vmrun has delivered it, but leaves
+// it in exception_index, too. While the request serves as the interrupt window, EVENTINJ it is.
+void Vcpu::prepare_event() {
+    using namespace svm::interrupt_control;
+    u64 const info = controls_.entry_interruption;
+    bool const valid = vmx::interruption::Valid::get(info) != 0;
+    bool const window = vmx::primary::InterruptWindow::get(controls_.primary) != 0;
+    bool const request = valid && !window && vmx::interruption::Type::get(info) == vmx::interruption::type_external;
+    injected_ = valid ? to_svm_event(info, controls_.entry_error_code) : 0;
+    vmcb_.event_injection = request ? 0 : injected_;
+    vmcb_.interrupt_control = Masking::mask | IgnoreTaskPriority::mask | (vmcb_.interrupt_control & TaskPriority::mask) |
+                              Request::make(window || request) |
+                              Vector::make(request ? vmx::interruption::Vector::get(info) : 0);
+}
+
 bool Vcpu::prepare(GuestRoots const& roots, GuestTags& tags, ComposedRoot& composed) {
     if (!can_enter()) {
         fail_entry();
         return false;
     }
     prepare_intercepts();
-    bool const window = vmx::primary::InterruptWindow::get(controls_.primary) != 0;
-    vmcb_.interrupt_control =
-        svm::interrupt_control::Masking::mask | svm::interrupt_control::IgnoreTaskPriority::mask |
-        (vmcb_.interrupt_control & svm::interrupt_control::TaskPriority::mask) |
-        svm::interrupt_control::Request::make(window);
+    prepare_event();
     vmcb_.tsc_offset =
         vmx::primary::TscOffsetting::get(controls_.primary) ? controls_.tsc_offset : 0;
     prepare_translation(roots, tags, composed);
@@ -156,10 +169,6 @@ bool Vcpu::prepare(GuestRoots const& roots, GuestTags& tags, ComposedRoot& compo
     else
         vmcb_.cpl = static_cast<u8>(svm::attributes::Dpl::get(vmcb_.ss.attributes));
 
-    injected_ = vmx::interruption::Valid::get(controls_.entry_interruption)
-                    ? to_svm_event(controls_.entry_interruption, controls_.entry_error_code)
-                    : 0;
-    vmcb_.event_injection = injected_;
     vmcb_.rax = frame_.registers.rax;
     return true;
 }

@@ -184,11 +184,14 @@ VmExit translate(Vmcb const& vmcb, abi::VcpuRegisters const& registers,
 
 } // namespace
 
-// The event that the processor was delivering when the exit came. INT n, INT3 and INTO are simply
-// executed again: the saved instruction pointer is still theirs, unless it was the monitor who
-// injected the event.
+// The event that the processor was delivering, or had not begun to deliver, when the exit came. INT
+// n, INT3 and INTO are simply executed again: the saved instruction pointer is still theirs, unless
+// it was the monitor who injected the event. Of an interrupt whose delivery faults QEMU says that it
+// is an exception, but leaves the request standing.
 void Vcpu::take_back_interrupted_event() {
-    u64 const event = vmcb_.exit_interrupt_info;
+    bool const window = vmx::primary::InterruptWindow::get(controls_.primary) != 0;
+    bool const requested = !window && interrupt_control::Request::get(vmcb_.interrupt_control);
+    u64 const event = requested ? injected_ : vmcb_.exit_interrupt_info;
     controls_.entry_interruption &= ~vmx::interruption::Valid::mask;
     if (!event::Valid::get(event)) return;
     u64 const vector = event::Vector::get(event), type = event::Type::get(event);

@@ -10,6 +10,7 @@ void flags_and_registers();
 void paging();
 void user_mode();
 void timer();
+void long_handler();
 void exceptions();
 void own_code();
 void middle_of_instruction();

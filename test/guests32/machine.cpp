@@ -162,12 +162,12 @@ void Checks::report() {
 
 void on_exception(guest::Frame& frame) {
     using namespace guest;
+    if (handler != nullptr && handler(frame)) return;
     if (frame.vector == alarm) end_of_interrupt();
     if (frame.vector == system_call && frame.eax != 0) {
         ++frame.ebx;
         return;
     }
-    if (handler != nullptr && handler(frame)) return;
     if (guarded_stack != 0) {
         u32 address;
         asm volatile("mov %%cr2, %0" : "=r"(address));

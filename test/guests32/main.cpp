@@ -16,6 +16,7 @@ constexpr Behaviour behaviours[] = {
     {"paging", paging},
     {"user", user_mode},
     {"timer", timer},
+    {"long-handler", long_handler},
     {"exceptions", exceptions},
     {"own-code", own_code},
     {"middle", middle_of_instruction},

@@ -167,6 +167,26 @@ void timer() {
     checks.report();
 }
 
+void long_handler() {
+    Checks checks("long-handler");
+    static u32 volatile running, deepest;
+    handler = [](Frame& frame) {
+        if (frame.vector != alarm) return false;
+        running = running + 1;
+        if (running > deepest) deepest = running;
+        for (u32 i = 0; i < 5000000; ++i) asm volatile(""); // nothing that the monitor sees
+        running = running - 1;
+        return false;
+    };
+    enable_apic();
+    for (u32 i = 0; i < 10; ++i) {
+        set_alarm(1000, false);
+        while (alarms == i) asm volatile("sti; hlt; cli");
+    }
+    checks.check(deepest == 1, "no interrupt is delivered twice", deepest);
+    checks.report();
+}
+
 void triple_fault() {
     // First a double fault: a page fault whose gate is not there.
     start_paging();
