@@ -52,8 +52,10 @@ TEST(BzImage, EachFlawIsNamed) {
     bytes[0x206] = 0x0b;
     EXPECT_EQ(flaw(bytes), "speaks boot protocol 2.11, older than 2.12");
     bytes = image();
+    bytes.erase(bytes.end() - 15, bytes.end());
+    EXPECT_TRUE(check_bzimage(bytes)) << "it may end within the last 16 bytes";
     bytes.pop_back();
-    EXPECT_EQ(flaw(bytes), "is truncated: it has 5119 bytes of 5120");
+    EXPECT_EQ(flaw(bytes), "is truncated: it has 5104 bytes of 5120");
 }
 
 TEST(BzImage, NoSetupSectorsMeansFour) {

@@ -14,7 +14,7 @@ namespace {
 constexpr u64 acpi_rsdp = 0x70;
 constexpr u64 e820_count = 0x1e8;
 constexpr u64 setup_sectors = 0x1f1;
-constexpr u64 payload_paragraphs = 0x1f4; // of 16 bytes
+constexpr u64 payload_paragraphs = 0x1f4; // of 16 bytes; the file may end within the last one
 constexpr u64 boot_flag = 0x1fe;
 constexpr u64 jump_length = 0x201;
 constexpr u64 magic = 0x202;
@@ -33,11 +33,12 @@ constexpr u64 e820_table = 0x2d0;
 
 constexpr u16 boot_flag_value = 0xaa55;
 constexpr u32 magic_value = 0x53726448; // "HdrS"
-constexpr u16 first_version = 0x020e;   // 2.14 brought acpi_rsdp_addr
+constexpr u16 first_version = 0x020c;   // 2.12 brought xloadflags, which name the entry
 constexpr u8 loader_unregistered = 0xff;
 using LoadedHigh = Bits<0>;
 using Has64BitEntry = Bits<0>;
 constexpr u64 sector = 512;
+constexpr u64 paragraph = 16;
 constexpr u64 header_end_of_version = 0x264; // the fields used here end before
 
 constexpr u32 type_ram = 1;
@@ -69,12 +70,12 @@ std::expected<BzImage, BootError> BzImage::check(std::span<u8 const> file) {
         image.field<u32>(magic) != magic_value)
         return fail(BootError{std::string("is no bzImage (no Linux boot header)") + cure});
     if (image.field<u16>(version) < first_version)
-        return fail(BootError{std::string("is too old: its boot protocol is before 2.14") + cure});
+        return fail(BootError{std::string("is too old: its boot protocol is before 2.12") + cure});
     if (!LoadedHigh::get(image.field<u8>(load_flags)))
         return fail(BootError{std::string("is loaded below 1 MiB, as no kernel is today") + cure});
     u64 const payload_at = (u64{image.field<u8>(setup_sectors)} + 1) * sector;
-    u64 const needed = payload_at + u64{image.field<u32>(payload_paragraphs)} * 16;
-    if (image.field<u8>(setup_sectors) == 0 || needed > file.size() ||
+    u64 const needed = payload_at + u64{image.field<u32>(payload_paragraphs)} * paragraph;
+    if (image.field<u8>(setup_sectors) == 0 || needed >= file.size() + paragraph ||
         image.payload().size() <= image.entry_offset())
         return fail(BootError{"is truncated: its header promises " + std::to_string(needed) +
                               " bytes, it has " + std::to_string(file.size()) + "; copy it again"});
@@ -86,8 +87,9 @@ std::span<u8 const> BzImage::header() const {
     return file_.subspan(header_offset, end - header_offset);
 }
 std::span<u8 const> BzImage::payload() const {
-    return file_.subspan((u64{field<u8>(setup_sectors)} + 1) * sector,
-                         u64{field<u32>(payload_paragraphs)} * 16);
+    auto const rest = file_.subspan((u64{field<u8>(setup_sectors)} + 1) * sector);
+    return rest.first(
+        std::min<u64>(rest.size(), u64{field<u32>(payload_paragraphs)} * paragraph));
 }
 x86::Mode BzImage::mode() const {
     return Has64BitEntry::get(field<u16>(extended_load_flags)) ? x86::Mode::long64

@@ -35,12 +35,14 @@ TEST(BzImage, NamesWhatIsWrongWithAFile) {
     EXPECT_NE(error_of({}).find("is no bzImage"), std::string::npos);
     EXPECT_NE(error_of(std::vector<u8>(4096, 0x7f)).find("is no bzImage"), std::string::npos);
     auto file = tiny_kernel();
+    file.erase(file.end() - 15, file.end()); // within the last paragraph, as memtest86+ ends
+    EXPECT_EQ(error_of(file), "");
     file.pop_back();
-    EXPECT_NE(error_of(file).find("is truncated: its header promises 5120 bytes, it has 5119"),
+    EXPECT_NE(error_of(file).find("is truncated: its header promises 5120 bytes, it has 5104"),
               std::string::npos);
     file = tiny_kernel();
-    set<u16>(file, 0x206, 0x020c);
-    EXPECT_NE(error_of(file).find("before 2.14"), std::string::npos);
+    set<u16>(file, 0x206, 0x020b);
+    EXPECT_NE(error_of(file).find("before 2.12"), std::string::npos);
     file = tiny_kernel();
     set<u8>(file, 0x211, 0);
     EXPECT_NE(error_of(file).find("loaded below 1 MiB"), std::string::npos);
