@@ -45,9 +45,11 @@ public:
     std::optional<u64> read_msr(u32 msr) override;
     [[nodiscard]] bool write_msr(u32 msr, u64 value) override;
 
-    u32 read_port(u16 port, u8 size) override { return machine_.read_port(port, size); }
+    u32 read_port(u16 port, u8 size) override {
+        return machine_.read_port(port, size, host_.now());
+    }
     void write_port(u16 port, u8 size, u32 value) override {
-        machine_.write_port(port, size, value);
+        machine_.write_port(port, size, value, host_.now());
     }
     std::array<u32, 4> cpuid(u32 leaf, u32 subleaf) override;
     u64 time_stamp() override { return host_.now(); }

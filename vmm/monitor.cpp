@@ -244,10 +244,10 @@ Monitor::Handled Monitor::port(exits::Port const& access) {
     u64 const old = engine_.core().registers.value[rax];
     u64 const bits = access.size == 4 ? 0xffffffff : (u64{1} << 8 * access.size) - 1;
     if (access.in) {
-        u64 const value = machine_.read_port(access.port, access.size);
+        u64 const value = machine_.read_port(access.port, access.size, host_.now());
         set_register(rax, access.size == 4 ? value : (old & ~bits) | (value & bits));
     } else {
-        machine_.write_port(access.port, access.size, static_cast<u32>(old & bits));
+        machine_.write_port(access.port, access.size, static_cast<u32>(old & bits), host_.now());
     }
     engine_.advance();
     return {};

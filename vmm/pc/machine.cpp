@@ -45,6 +45,7 @@ bool is_com1(u16 port) { return port >= com1_port && port < com1_port + 8; }
 
 void Machine::reset(bool x2apic) {
     uart_.reset();
+    timer_.reset();
     io_apic_.reset();
     local_apic_.reset();
     clock_.reset();
@@ -55,31 +56,36 @@ void Machine::reset(bool x2apic) {
     power_ = Power::on;
 }
 
-u8 Machine::read_byte(u16 port) {
+u8 Machine::read_byte(u16 port, u64 now) {
     if (is_com1(port)) return uart_.read(port - com1_port);
+    if (port == timer_counter_port) return timer_.read_counter(now);
+    if (port == timer_gate_port) return timer_.read_gate(now);
     if (port == sleep_control_port || port == sleep_status_port) return 0;
     return 0xff;
 }
 
-void Machine::write_byte(u16 port, u8 value) {
+void Machine::write_byte(u16 port, u8 value, u64 now) {
     if (is_com1(port)) uart_.write(port - com1_port, value);
+    if (port == timer_counter_port) timer_.write_counter(value, now);
+    if (port == timer_control_port) timer_.write_control(value, now);
+    if (port == timer_gate_port) timer_.write_gate(value, now);
     if (port == sleep_control_port && SleepEnable::get(value) &&
         SleepType::get(value) == sleep_type_off)
         power_ = Power::off;
     if (port == reset_port && value == reset_value) power_ = Power::reset;
 }
 
-u32 Machine::read_port(u16 port, u8 size) {
+u32 Machine::read_port(u16 port, u8 size, u64 now) {
     u32 value = 0;
     for (unsigned i = 0; i < size; ++i)
-        value |= u32{read_byte(static_cast<u16>(port + i))} << 8 * i;
+        value |= u32{read_byte(static_cast<u16>(port + i), now)} << 8 * i;
     return value;
 }
 
-void Machine::write_port(u16 port, u8 size, u32 value) {
+void Machine::write_port(u16 port, u8 size, u32 value, u64 now) {
     if (port == mark_port && size == 4) mark_ = value;
     for (unsigned i = 0; i < size; ++i)
-        write_byte(static_cast<u16>(port + i), static_cast<u8>(value >> 8 * i));
+        write_byte(static_cast<u16>(port + i), static_cast<u8>(value >> 8 * i), now);
 }
 
 std::optional<u64> Machine::read_msr(u32 msr, u64 now) {

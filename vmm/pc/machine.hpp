@@ -10,6 +10,7 @@
 
 #include "vmm/pc/clock.hpp"
 #include "vmm/pc/cpuid.hpp"
+#include "vmm/pc/interval_timer.hpp"
 #include "vmm/pc/io_apic.hpp"
 #include "vmm/pc/local_apic.hpp"
 #include "vmm/pc/uart.hpp"
@@ -21,7 +22,7 @@ public:
     enum class Power { on, off, reset };
 
     Machine(GuestMemory memory, ConsolePort& console, ClockBase const& clock, CpuidSource source)
-        : memory_(memory), uart_(console), clock_(clock), cpuid_(source) {}
+        : memory_(memory), uart_(console), timer_(clock.tsc_khz), clock_(clock), cpuid_(source) {}
 
     // As after power-on. RAM is the caller's. x2apic: the local APIC is in x2APIC mode already, as
     // firmware for 64-bit systems leaves it.
@@ -34,9 +35,10 @@ public:
 
     CpuidResult cpuid(u32 leaf, u32 subleaf) const { return guest_cpuid(leaf, subleaf, cpuid_); }
 
-    // size: 1, 2 or 4 bytes. Ports without a device read as all ones and ignore writes.
-    u32 read_port(u16 port, u8 size);
-    void write_port(u16 port, u8 size, u32 value);
+    // size: 1, 2 or 4 bytes. Ports without a device read as all ones and ignore writes. now: the
+    // guest's time-stamp counter.
+    u32 read_port(u16 port, u8 size, u64 now);
+    void write_port(u16 port, u8 size, u32 value, u64 now);
 
     // Empty or false: the guest gets #GP. now: the guest's time-stamp counter.
     std::optional<u64> read_msr(u32 msr, u64 now);
@@ -62,11 +64,12 @@ private:
     void update_lines();
     void end_of_interrupt();
     void pass_on_end_of_interrupt();
-    u8 read_byte(u16 port);
-    void write_byte(u16 port, u8 value);
+    u8 read_byte(u16 port, u64 now);
+    void write_byte(u16 port, u8 value, u64 now);
 
     GuestMemory memory_;
     Uart uart_;
+    IntervalTimer timer_;
     IoApic io_apic_;
     LocalApic local_apic_;
     ParavirtualClock clock_;

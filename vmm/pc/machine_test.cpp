@@ -38,34 +38,44 @@ struct World {
 
 TEST(Machine, ComOneSpeaksToTheConsoleAndInterrupts) {
     World world;
-    world.machine.write_port(com1_port, 1, 'A');
+    world.machine.write_port(com1_port, 1, 'A', 0);
     EXPECT_EQ(world.console.text, "A");
-    world.machine.write_port(com1_port + 1, 1, 2); // transmitter empty
+    world.machine.write_port(com1_port + 1, 1, 2, 0); // transmitter empty
     world.machine.after_run(0);
     EXPECT_EQ(world.machine.interrupt(), 0x34);
     world.machine.taken(0x34);
     EXPECT_FALSE(world.machine.interrupt());
 }
 
+TEST(Machine, TheIntervalTimersOutputIsABitOfItsGatesPort) {
+    World world;
+    world.machine.write_port(timer_gate_port, 1, 1, 0);
+    world.machine.write_port(timer_control_port, 1, 0xb0, 0);
+    for (unsigned byte : {10u, 0u}) world.machine.write_port(timer_counter_port, 1, byte, 0);
+    EXPECT_EQ(world.machine.read_port(timer_gate_port, 1, 0), 1u);
+    EXPECT_EQ(world.machine.read_port(timer_counter_port, 1, 0), 10u);
+    EXPECT_EQ(world.machine.read_port(timer_gate_port, 1, 1'000'000), 0x21u);
+}
+
 TEST(Machine, PortsWithoutADeviceReadAllOnes) {
     World world;
-    EXPECT_EQ(world.machine.read_port(0x71, 1), 0xffu);
-    EXPECT_EQ(world.machine.read_port(0xcfc, 4), 0xffffffffu);
-    world.machine.write_port(0xcf8, 4, 0x80000000);
-    EXPECT_EQ(world.machine.read_port(0xcf8, 2), 0xffffu);
+    EXPECT_EQ(world.machine.read_port(0x71, 1, 0), 0xffu);
+    EXPECT_EQ(world.machine.read_port(0xcfc, 4, 0), 0xffffffffu);
+    world.machine.write_port(0xcf8, 4, 0x80000000, 0);
+    EXPECT_EQ(world.machine.read_port(0xcf8, 2, 0), 0xffffu);
 }
 
 TEST(Machine, SleepAndResetRegistersEndTheRun) {
     World world;
-    world.machine.write_port(sleep_control_port, 1, sleep_type_off << 2); // not enabled
-    world.machine.write_port(sleep_control_port, 1, 0x20 | 3 << 2);       // another state
-    world.machine.write_port(reset_port, 1, 0x06);
+    world.machine.write_port(sleep_control_port, 1, sleep_type_off << 2, 0); // not enabled
+    world.machine.write_port(sleep_control_port, 1, 0x20 | 3 << 2, 0);       // another state
+    world.machine.write_port(reset_port, 1, 0x06, 0);
     EXPECT_EQ(world.machine.power(), Machine::Power::on);
-    world.machine.write_port(sleep_control_port, 1, 0x20 | sleep_type_off << 2);
+    world.machine.write_port(sleep_control_port, 1, 0x20 | sleep_type_off << 2, 0);
     EXPECT_EQ(world.machine.power(), Machine::Power::off);
     world.machine.reset(true);
     EXPECT_EQ(world.machine.power(), Machine::Power::on);
-    world.machine.write_port(reset_port, 1, reset_value);
+    world.machine.write_port(reset_port, 1, reset_value, 0);
     EXPECT_EQ(world.machine.power(), Machine::Power::reset);
 }
 
@@ -161,8 +171,8 @@ TEST(Machine, SurvivesRandomAccesses) {
         u32 const msr = random() % 2 ? msrs[random() % std::size(msrs)]
                                      : 0x800 + static_cast<u32>(random() % 0x40);
         switch (random() % 8) {
-        case 0: world.machine.read_port(port, size); break;
-        case 1: world.machine.write_port(port, size, static_cast<u32>(value)); break;
+        case 0: world.machine.read_port(port, size, 0); break;
+        case 1: world.machine.write_port(port, size, static_cast<u32>(value), 0); break;
         case 2: world.machine.read_msr(msr, now); break;
         case 3: static_cast<void>(world.machine.write_msr(msr, value, now)); break;
         case 4: world.machine.read_device(io_apic_at + random() % IoApic::size, size, 0); break;

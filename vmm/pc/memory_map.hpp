@@ -40,6 +40,9 @@ inline constexpr u64 max_guest_memory = 3072 * mebibyte; // one piece of RAM, be
 // The machine's I/O ports and interrupts.
 inline constexpr u16 com1_port = 0x3f8; // eight ports
 inline constexpr u8 com1_interrupt = 4;
+inline constexpr u16 timer_counter_port = 0x42; // of channel 2
+inline constexpr u16 timer_control_port = 0x43;
+inline constexpr u16 timer_gate_port = 0x61;
 inline constexpr u16 sleep_control_port =
     0x600; // ACPI hardware-reduced sleep registers, 5.0 section 4.8.3.7
 inline constexpr u16 sleep_status_port = 0x601;
