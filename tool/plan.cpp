@@ -26,7 +26,7 @@ fs::path beside(Place const& place, fs::path const& written) {
 fs::path guest_file(Located<std::string> const& written, Tree const& tree) {
     constexpr std::pair<std::string_view, std::string_view> made[] = {
         {"debian-cloud", "vmlinuz"}, {"debian-686", "vmlinuz-686"},      {"debian-686-pae", "vmlinuz-686-pae"},
-        {"busybox", "initramfs"},    {"busybox-i386", "initramfs-i386"},
+        {"memtest86+", "memtest86+"}, {"busybox", "initramfs"},         {"busybox-i386", "initramfs-i386"},
     };
     for (auto const& [name, file] : made)
         if (written.value == name) return tree.guest / file;
