@@ -128,8 +128,8 @@ OrException<> analyse(GuestBlock& block, Code& code, bool return_stack, bool alo
     while (block.count < most_instructions) {
         u16 const offset = block.length;
         auto decoded = decode(fetch.from(offset), block.context->mode.code_size);
-        if (decoded.cut_off && offset != 0) break; // the next block starts with it
-        if (decoded.cut_off && !alone && fetch.available() < longest_instruction) {
+        if (decoded.cut_off && (offset != 0 || alone)) break; // the next block starts with it
+        if (decoded.cut_off && fetch.available() < longest_instruction) {
             TRY(fetch.grow());
             decoded = decode(fetch.from(offset), block.context->mode.code_size);
         }

@@ -132,10 +132,12 @@ private:
         memory_.state->return_stack = memory_.stack_address + bottom;
     }
 
+    // Null: nothing to be made of this page alone.
     OrException<Block*> make(u32 eip, bool alone) {
         guest_.context = context_;
         guest_.eip = eip;
         TRY(analyse(guest_, code_, options_.return_stack, alone));
+        if (guest_.count == 0) return nullptr;
         if (cache_.make_room()) reset_return_stack();
         Builder(cache_.position(), options_, stubs_, guest_, built_).build();
         return &cache_.add(guest_, built_);
@@ -153,7 +155,9 @@ private:
         for (std::size_t i = 0; i < next.size() && made < most_ahead && cache_.has_room(); ++i) {
             bool const near = (context_->code_base + next[i]) >> page_bits == page;
             if (!near || cache_.find(context_, next[i]) != nullptr) continue;
-            if (!make(next[i], true)) return;
+            auto const block = make(next[i], true);
+            if (!block) return;
+            if (*block == nullptr) continue;
             ++made;
             collect();
         }
