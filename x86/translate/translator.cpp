@@ -92,7 +92,7 @@ public:
             for (Place const* place = &cache_.place(block, block.begin), *end = place + block.places; place != end; ++place)
                 if (place->action == Action::none) parts.push_back({place->code, place->guest});
             visit({block.eip, block.linear, block.guest_length, block.instructions, cache_.code_address(block.begin),
-                   {block.begin, block.code_length}, parts});
+                   cache_.code_address(block.checked), cache_.code_address(block.plain), {block.begin, block.code_length}, parts});
         });
     }
 

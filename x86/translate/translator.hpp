@@ -84,7 +84,8 @@ struct Counters {
 struct BlockView {
     u32 eip, linear;
     unsigned guest_bytes, instructions;
-    u64 address;             // of its code
+    u64 address;             // of its code, where indirect jumps arrive
+    u64 checked, plain;      // where backward jumps and calls arrive, where forward jumps do
     std::span<u8 const> code; // the same where the translator sees it
     // Where the code of which guest instruction begins: offsets in the code, distances from eip.
     struct Part {
@@ -127,9 +128,9 @@ public:
     void for_each_block(std::function<void(BlockView const&)> const& visit) const;
     // What generated code may use beside blocks: the table of indirect entries and the shared code.
     struct Layout {
-        u64 code, code_bytes;   // where all blocks and shared code are
+        u64 code, code_bytes;     // where all blocks and shared code are
         u64 shared, shared_bytes; // the shared code
-        u64 table, table_bytes;
+        u64 table, table_bytes;   // of addresses, by the low bits of eip
         u64 state;
     };
     Layout layout() const;
