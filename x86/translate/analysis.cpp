@@ -29,7 +29,7 @@ public:
 
     bool translatable() const {
         if (d_.form == Form::emulate || d_.length == 0) return false;
-        auto const& facts = facts_of(d_);
+        auto const& facts = *d_.facts;
         if (facts.fpu && !context_.mode.fpu) return false;
         if (uses_stack(d_.form) && !stack_is_usable()) return false;
         if (is_direct(d_.form) && context_.code_is_limited() && block_.target_of(d_) > context_.code_limit) return false;
@@ -120,18 +120,18 @@ private:
 
 } // namespace
 
-OrException<> analyse(GuestBlock& block, Code& code, bool return_stack, bool alone) {
+OrException<> analyse(GuestBlock& block, Code& code, DecodeCache& decoder, bool return_stack, bool alone) {
     block.length = 0;
     block.count = block.pages = 0;
     Fetch fetch(block, code);
     TRY(fetch.start());
     while (block.count < most_instructions) {
         u16 const offset = block.length;
-        auto decoded = decode(fetch.from(offset), block.context->mode.code_size);
+        auto decoded = decoder.decode(fetch.from(offset), block.context->mode.code_size);
         if (decoded.cut_off && (offset != 0 || alone)) break; // the next block starts with it
         if (decoded.cut_off && fetch.available() < longest_instruction) {
             TRY(fetch.grow());
-            decoded = decode(fetch.from(offset), block.context->mode.code_size);
+            decoded = decoder.decode(fetch.from(offset), block.context->mode.code_size);
         }
         decoded.offset = offset;
         auto& d = block.instructions[block.count++];
@@ -148,7 +148,7 @@ bool flags_are_dead(GuestBlock const& block, unsigned from) {
         auto const& d = block.instructions[i];
         bool const inside = d.form == Form::copy || d.form == Form::copy_register || d.form == Form::address || d.form == Form::none;
         if (!inside || (d.memory && d.form != Form::address)) return false;
-        auto const& facts = facts_of(d);
+        auto const& facts = *d.facts;
         if (facts.fpu) return false;
         if (facts.kills_flags) return true;
         if (!facts.spares_flags) return false;

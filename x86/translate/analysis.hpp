@@ -32,7 +32,7 @@ struct GuestBlock {
 // Decodes instructions that follow each other (over jumps that are not taken and over calls) up to one that leaves for good, the end of the page, or
 // `most_instructions`. What cannot be translated in this context becomes Form::emulate and ends the block. The exception: of fetching the first.
 // `alone`: no other page is asked for: a first instruction that crosses into it gives an empty block.
-OrException<> analyse(GuestBlock& block, Code& code, bool return_stack, bool alone);
+OrException<> analyse(GuestBlock& block, Code& code, DecodeCache& decoder, bool return_stack, bool alone);
 
 // Nothing can see the flags before they are all written, from this instruction on: not even a fault.
 bool flags_are_dead(GuestBlock const& block, unsigned from);

@@ -54,7 +54,7 @@ void Builder::note(Decoded const& d, Action action) {
 }
 
 void Builder::one(Decoded const& d, unsigned number) {
-    auto const& facts = facts_of(d);
+    auto const& facts = *d.facts;
     note(d, Action::none);
     before(d, facts);
     switch (d.form) {

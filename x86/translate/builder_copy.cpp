@@ -18,7 +18,7 @@ Opcode Builder::copied(Decoded const& d, OpcodeFacts const& facts) const {
 void Builder::immediate(Decoded const& d) { e_.word(static_cast<u64>(d.immediate), d.immediate_size); }
 
 void Builder::copy(Decoded const& d) {
-    auto const& facts = facts_of(d);
+    auto const& facts = *d.facts;
     auto opcode = copied(d, facts);
     if (d.map == OpcodeMap::primary && d.opcode == 0x82) opcode.value = 0x80; // the same, but gone in 64-bit mode
     if (!d.modrm) {
@@ -48,7 +48,7 @@ void Builder::copy_high_byte(Decoded const& d, Opcode const& opcode) {
 }
 
 void Builder::copy_register(Decoded const& d) {
-    auto opcode = copied(d, facts_of(d));
+    auto opcode = copied(d, *d.facts);
     opcode.repeat = 0;
     opcode.value = d.opcode & 0xf8;
     e_.instruction_of_register(opcode, host_register(d.opcode & 7));
@@ -98,11 +98,14 @@ void Builder::vector_mask(Decoded const& d) {
 
 // The host's would show where generated code lies: like a processor that does not keep them, pointers to the last instruction and operand are 0.
 void Builder::environment(Decoded const& d) {
-    auto const opcode = copied(d, facts_of(d));
+    auto const opcode = copied(d, *d.facts);
     e_.instruction(opcode, d.reg, address(d, 0));
-    for (i64 field = 3; field < 7; ++field) {
-        e_.instruction({.value = 0xc7, .size16 = opcode.size16}, 0, address(d, 0, field * d.operand_size));
-        e_.word(0, d.operand_size);
+    bool const extended = d.map == OpcodeMap::secondary; // FXSAVE has them elsewhere, in one size
+    u8 const size = extended ? 4 : d.operand_size;
+    i64 const first = extended ? 2 : 3;
+    for (i64 field = first; field < first + 4; ++field) {
+        e_.instruction({.value = 0xc7, .size16 = size == 2}, 0, address(d, 0, field * size));
+        e_.word(0, size);
     }
 }
 

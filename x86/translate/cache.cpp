@@ -2,11 +2,12 @@
 #include "x86/translate/cache.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace x86::translate {
 namespace {
 
-constexpr std::size_t bucket_bits = 14, most_regions = 16;
+constexpr std::size_t most_regions = 16, code_bytes_for_bucket = 256; // of about as many as there may be targets
 constexpr unsigned page_bits = 12;
 constexpr u8 jump_rel32 = 0xe9;
 
@@ -16,6 +17,10 @@ void EntryTable::set(u32 eip, u64 address) {
     u64& entry = entries_[eip & mask_];
     if (entry == missing_) used_.push_back(eip & mask_);
     entry = address;
+}
+
+void EntryTable::set_if_free(u32 eip, u64 address) {
+    if (entries_[eip & mask_] == missing_) set(eip, address);
 }
 
 void EntryTable::remove(u32 eip, u64 address) {
@@ -31,7 +36,8 @@ void EntryTable::clear() {
 void EntryTable::clear_all() { std::fill_n(entries_, mask_ + 1, missing_); }
 
 Cache::Cache(std::span<u8> memory, u64 to_code, Options const& options, Stubs const& stubs, EntryTable& table, Code& code, Counters& counters)
-    : to_code_(to_code), options_(options), stubs_(stubs), table_(table), code_(code), counters_(counters), buckets_(std::size_t{1} << bucket_bits) {
+    : to_code_(to_code), options_(options), stubs_(stubs), table_(table), code_(code), counters_(counters), bucket_bits_(static_cast<unsigned>(std::bit_width(memory.size() / code_bytes_for_bucket))),
+      buckets_(std::size_t{1} << bucket_bits_) {
     auto const count = std::clamp<std::size_t>(memory.size() / (4 * Builder::most_bytes), 2, most_regions);
     std::size_t const size = memory.size() / count / 16 * 16;
     for (std::size_t i = 0; i < count; ++i) {
@@ -42,7 +48,7 @@ Cache::Cache(std::span<u8> memory, u64 to_code, Options const& options, Stubs co
 
 Target*& Cache::bucket(Context const* context, u32 eip) {
     constexpr u64 golden_ratio = 0x9e3779b97f4a7c15;
-    return buckets_[(eip + reinterpret_cast<u64>(context)) * golden_ratio >> (64 - bucket_bits)];
+    return buckets_[(eip + reinterpret_cast<u64>(context)) * golden_ratio >> (64 - bucket_bits_)];
 }
 
 Block* Cache::find(Context const* context, u32 eip) {
@@ -128,6 +134,7 @@ Block& Cache::add(GuestBlock const& guest, Built const& built) {
         to.links = &link;
         if (to.block != nullptr) connect(link);
     }
+    if (options_.chaining) table_.set_if_free(block.eip, code_address(block.begin));
     for (unsigned i = 0; i < guest.pages; ++i) remember((block.linear >> page_bits) + i, guest.page_numbers[i], block);
     ++counters_.blocks;
     counters_.guest_bytes += guest.length;

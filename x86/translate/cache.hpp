@@ -23,6 +23,7 @@ public:
     EntryTable(u64* entries, bool byte_index, u64 missing) : entries_(entries), mask_(byte_index ? 0xff : 0xffff), missing_(missing) { clear_all(); }
     static u64 size(bool byte_index) { return (byte_index ? 0x100 : 0x10000) * sizeof(u64); }
     void set(u32 eip, u64 address);
+    void set_if_free(u32 eip, u64 address);
     void remove(u32 eip, u64 address); // if it is that one
     void clear();
 
@@ -90,6 +91,7 @@ private:
     Counters& counters_;
     std::vector<Region> regions_;
     std::size_t current_{};
+    unsigned bucket_bits_;
     std::vector<Target*> buckets_;
     std::deque<Target> targets_;
     Target* free_targets_{};

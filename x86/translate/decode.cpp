@@ -87,7 +87,7 @@ void read_address(ZydisDecodedInstruction const& from, Decoded& to) {
 
 Decoded decode(std::span<u8 const> bytes, u8 code_size) {
     ZydisDecodedInstruction from;
-    Decoded to;
+    Decoded to{.facts = &facts_of_undecodable()};
     auto const length = std::min<std::size_t>(bytes.size(), longest_instruction);
     auto const status = ZydisDecoderDecodeInstruction(&decoder_of(code_size, true), nullptr, bytes.data(), length, &from);
     to.cut_off = status == ZYDIS_STATUS_NO_MORE_DATA;
@@ -109,7 +109,11 @@ Decoded decode(std::span<u8 const> bytes, u8 code_size) {
     // Sign-extended whatever the decoder calls it: what counts is how many bytes of it are written again.
     unsigned const unused = 64 - raw.imm[0].size;
     if (to.immediate_size != 0) to.immediate = static_cast<i64>(raw.imm[0].value.u << unused) >> unused;
-    to.form = facts_of(to).form;
+    to.immediate_at = raw.imm[0].offset;
+    to.displacement_size = raw.disp.size / 8;
+    to.displacement_at = raw.disp.offset;
+    to.facts = &facts_of(to);
+    to.form = to.facts->form;
     return to;
 }
 

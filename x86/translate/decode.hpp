@@ -3,6 +3,7 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include "x86/emulate/processor.hpp"
 #include "x86/translate/emitter.hpp"
@@ -34,13 +35,29 @@ struct Decoded {
     bool segment_overridden{};
     u8 base{no_register}, index{no_register}, scale{};
     i64 displacement{};
-    u8 immediate_size{};   // bytes
-    i64 immediate{};       // sign-extended
-    u8 second_immediate{}; // of ENTER
+    i64 immediate{};                          // sign-extended
+    u8 immediate_size{}, displacement_size{}; // bytes
+    u8 immediate_at{}, displacement_at{};     // where in the instruction
+    OpcodeFacts const* facts{};
 };
 
 // `code_size`: 2 or 4. Bytes that are no instruction, or too few: length 0, Form::emulate.
 Decoded decode(std::span<u8 const> bytes, u8 code_size);
+
+// The same, faster: most instructions differ from one seen before in displacement and immediate only.
+class DecodeCache {
+public:
+    DecodeCache() : entries_(std::size_t{1} << entry_bits) {}
+    Decoded decode(std::span<u8 const> bytes, u8 code_size);
+
+private:
+    static constexpr unsigned entry_bits = 12;
+    struct Entry {
+        u64 head{}; // the bytes before displacement and immediate, with their number on top; 0: empty
+        Decoded decoded;
+    };
+    std::vector<Entry> entries_;
+};
 
 // The memory operand of an instruction, by the decoder's knowledge of all operands (slower).
 struct MemoryAccess {

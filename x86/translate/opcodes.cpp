@@ -177,7 +177,8 @@ OpcodeFacts const& primary_group(Decoded const& d) {
 }
 
 OpcodeFacts const& secondary_group(Decoded const& d) {
-    static constexpr OpcodeFacts to_memory = spares({.form = copy}), nothing = plain(none);
+    static constexpr OpcodeFacts to_memory = spares({.form = copy}), nothing = plain(none),
+                                 save{.form = environment, .fpu = true, .spares_flags = true};
     bool const scalar = d.repeat != 0;
     switch (d.opcode) {
     case 0x1e: return d.repeat == 0xf3 && !d.memory && d.reg == 7 && (d.rm == 2 || d.rm == 3) ? nothing : emulated; // ENDBR
@@ -189,6 +190,7 @@ OpcodeFacts const& secondary_group(Decoded const& d) {
     case 0xae: // FXSAVE FXRSTOR LDMXCSR STMXCSR, CLFLUSH; fences
         if (d.repeat != 0 || d.operand_prefix) return emulated;
         if (!d.memory) return d.reg >= 5 ? to_memory : emulated;
+        if (d.reg == 0) return save;
         return d.reg < 4 ? secondary[d.opcode] : d.reg == 7 ? to_memory : emulated;
     case 0xb8: return d.repeat == 0xf3 ? secondary[d.opcode] : emulated;
     case 0xc7: return d.memory && d.reg == 1 && d.repeat == 0 ? secondary[d.opcode] : emulated;
@@ -197,6 +199,8 @@ OpcodeFacts const& secondary_group(Decoded const& d) {
 }
 
 } // namespace
+
+OpcodeFacts const& facts_of_undecodable() { return emulated; }
 
 OpcodeFacts const& facts_of(Decoded const& instruction) {
     switch (instruction.map) {

@@ -18,7 +18,7 @@ enum class Form : u8 {
     translate_byte, // XLAT
     bit_string,     // BT and the like with a register: memory outside of the operand
     vector_mask,    // MASKMOVQ, MASKMOVDQU: [edi]
-    environment,    // FNSTENV, FNSAVE: show where the last FPU instruction was
+    environment,    // FNSTENV, FNSAVE, FXSAVE: show where the last FPU instruction was
     none,           // nothing to do
     // stack
     push_register, pop_register, push_immediate, push_selector, push_memory, pop_memory,
@@ -42,5 +42,6 @@ struct OpcodeFacts {
 
 struct Decoded;
 OpcodeFacts const& facts_of(Decoded const& instruction);
+OpcodeFacts const& facts_of_undecodable();
 
 } // namespace x86::translate

@@ -136,7 +136,7 @@ private:
     OrException<Block*> make(u32 eip, bool alone) {
         guest_.context = context_;
         guest_.eip = eip;
-        TRY(analyse(guest_, code_, options_.return_stack, alone));
+        TRY(analyse(guest_, code_, decoder_, options_.return_stack, alone));
         if (guest_.count == 0) return nullptr;
         if (cache_.make_room()) reset_return_stack();
         Builder(cache_.position(), options_, stubs_, guest_, built_).build();
@@ -184,6 +184,7 @@ private:
     Cache cache_;
     std::deque<Context> contexts_;
     Context const* context_{};
+    DecodeCache decoder_;
     GuestBlock guest_{};
     Built built_;
 };

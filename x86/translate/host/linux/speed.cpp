@@ -3,7 +3,7 @@
 
 #include <Zydis/Zydis.h>
 #include <algorithm>
-#include <chrono>
+#include <ctime>
 #include <cstdio>
 
 namespace x86::translate::hosted {
@@ -39,12 +39,12 @@ std::vector<u32> block_starts(LoadedProgram const& program) {
 } // namespace
 
 void print_translation_speed(TranslatorRunner& runner, LoadedProgram const& program) {
-    using Clock = std::chrono::steady_clock;
+    auto const processor_seconds = [] { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; };
     auto const starts = block_starts(program);
     auto& translator = runner.translator();
     Counters const before = translator.counters();
     Counters first{};
-    auto const start = Clock::now();
+    double const start = processor_seconds();
     double seconds = 0;
     for (unsigned pass = 0; seconds < 1; ++pass) {
         translator.flush();
@@ -53,7 +53,7 @@ void print_translation_speed(TranslatorRunner& runner, LoadedProgram const& prog
             (void)translator.enter(); // what is no code, but data between functions, may have no entry
         }
         if (pass == 0) first = translator.counters();
-        seconds = std::chrono::duration<double>(Clock::now() - start).count();
+        seconds = processor_seconds() - start;
     }
     Counters const after = translator.counters();
     constexpr double megabyte = 1e6;
