@@ -119,9 +119,8 @@ trap_stubs:
     .set vector, vector + 1
     .endr
 
-trap:
-    testb $SELECTOR_RING | SELECTOR_32_BIT, 24(%rsp)
-    jle trap_not_from_64_bit // zero: the kernel; negative: a 32-bit thread
+// Registers of the interrupted thread, to its Context in rax. rax itself waits on the stack for take_frame.
+.macro save_low_registers
     push %rax
     mov current_context(%rip), %rax
     mov %rbx, CONTEXT_RBX(%rax)
@@ -130,6 +129,8 @@ trap:
     mov %rsi, CONTEXT_RSI(%rax)
     mov %rdi, CONTEXT_RDI(%rax)
     mov %rbp, CONTEXT_RBP(%rax)
+.endm
+.macro save_high_registers
     mov %r8, CONTEXT_R8(%rax)
     mov %r9, CONTEXT_R9(%rax)
     mov %r10, CONTEXT_R10(%rax)
@@ -138,6 +139,9 @@ trap:
     mov %r13, CONTEXT_R13(%rax)
     mov %r14, CONTEXT_R14(%rax)
     mov %r15, CONTEXT_R15(%rax)
+.endm
+// What the stub and the processor left on the stack: rdi vector, rsi error code, the rest to the Context.
+.macro take_frame
     pop %rcx
     mov %rcx, CONTEXT_RAX(%rax)
     pop %rdi // vector
@@ -149,6 +153,14 @@ trap:
     mov %rcx, CONTEXT_RFLAGS(%rax)
     mov 16(%rsp), %rcx
     mov %rcx, CONTEXT_RSP(%rax)
+.endm
+
+trap:
+    testb $SELECTOR_RING | SELECTOR_32_BIT, 24(%rsp)
+    jle trap_not_from_64_bit // zero: the kernel; negative: a 32-bit thread
+    save_low_registers
+    save_high_registers
+    take_frame
     movq $1, CONTEXT_RESTORE_ALL(%rax)
 trap_saved:
     mov $kernel_stack_top, %rsp // the trap may have come on a stack of its own (IST)
@@ -160,25 +172,8 @@ trap_saved:
 // The same for a 32-bit thread, which has fewer registers: the others are in its Context as they were. restore_all is set.
 trap_not_from_64_bit:
     jz trap_from_kernel
-    push %rax
-    mov current_context(%rip), %rax
-    mov %rbx, CONTEXT_RBX(%rax)
-    mov %rcx, CONTEXT_RCX(%rax)
-    mov %rdx, CONTEXT_RDX(%rax)
-    mov %rsi, CONTEXT_RSI(%rax)
-    mov %rdi, CONTEXT_RDI(%rax)
-    mov %rbp, CONTEXT_RBP(%rax)
-    pop %rcx
-    mov %rcx, CONTEXT_RAX(%rax)
-    pop %rdi // vector
-    pop %rsi // error code
-    pop %rcx
-    mov %rcx, CONTEXT_RIP(%rax)
-    mov %rcx, CONTEXT_NEXT_IP(%rax)
-    mov 8(%rsp), %rcx
-    mov %rcx, CONTEXT_RFLAGS(%rax)
-    mov 16(%rsp), %rcx
-    mov %rcx, CONTEXT_RSP(%rax)
+    save_low_registers
+    take_frame
 trap_32_saved:
     mov $kernel_stack_top, %rsp
     pushq $2
