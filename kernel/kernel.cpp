@@ -62,9 +62,16 @@ Tcb& Kernel::handle_other(Cpu& cpu, Event const& event) {
     return finish(next_thread());
 }
 
+// SYSCALL in a thread where not each is a system call. True: it was none.
+bool Kernel::divert_syscall(Tcb& thread) {
+    if (!thread.is_32_bit()) return start_upcall(thread, abi::UpcallCause::system_call, 0, 0, 0);
+    on_wide_syscall(thread);
+    return true;
+}
+
 void Kernel::on_syscall() {
     Tcb& thread = current();
-    if (thread.upcall.entry && start_upcall(thread, abi::UpcallCause::system_call, 0, 0, 0)) return;
+    if (thread.upcall.entry && divert_syscall(thread)) return;
     auto const number = static_cast<i64>(thread.registers().rdx);
     switch (static_cast<abi::Syscall>(number)) {
     case abi::Syscall::call: return send(*this, thread, true, true);
@@ -200,11 +207,16 @@ void Kernel::refresh(Tcb& thread) {
     cpu_->stale = 0;
 }
 
-void Kernel::load_doubtful_address_space(Tcb const& thread) {
+std::optional<Pml4Cap> Kernel::live_space(Tcb const& thread) const {
     auto const root = thread.cap(Tcb::vspace).as<Pml4Cap>();
-    bool const valid = root && root->mapped && asids.root(root->asid) == root->table;
-    cpu_->loaded_space = valid ? thread.cap(Tcb::vspace).raw().high : 0;
-    if (valid) machine::load_address_space(machine::physical(root->table), root->asid);
+    if (!root || !root->mapped || asids.root(root->asid) != root->table) return std::nullopt;
+    return root;
+}
+
+void Kernel::load_doubtful_address_space(Tcb const& thread) {
+    auto const root = live_space(thread);
+    cpu_->loaded_space = root ? thread.cap(Tcb::vspace).raw().high : 0;
+    if (root) machine::load_address_space(machine::physical(root->table), root->asid);
     else machine::load_address_space(machine::kernel_address_space(), {});
 }
 

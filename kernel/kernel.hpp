@@ -44,7 +44,8 @@ public:
     }
     Tcb& finish(Tcb& next);
     [[nodiscard]] Tcb& handle_other(Cpu& cpu, Event const& event); // no SyscallEvent, not of a 32-bit thread
-    [[nodiscard]] Tcb& handle_32_bit(Cpu& cpu, Event const& event); // of a 32-bit thread: Trap32Event or InterruptEvent
+    // Of a 32-bit thread: Trap32Event or InterruptEvent. (When it is wide, SyscallEvent is its as well.)
+    [[nodiscard]] Tcb& handle_32_bit(Cpu& cpu, Event const& event);
     // Boot: the first thread is `thread`.
     [[nodiscard]] Tcb& start(Cpu& cpu, Tcb& thread);
     void set(Options const& options) { options_ = options; }
@@ -106,6 +107,8 @@ public:
 
 private:
     void on_syscall();
+    [[gnu::noinline]] bool divert_syscall(Tcb& thread);
+    void on_wide_syscall(Tcb& thread);
     void on_interrupt(u8 vector);
     void on_tick();
     [[gnu::noinline]] void run_tick(bool on);
@@ -128,7 +131,9 @@ private:
         machine::load_address_space(machine::physical(root.table), Asid{static_cast<u16>(vspace.raw().low)});
     }
     [[gnu::noinline]] void load_doubtful_address_space(Tcb const& thread);
+    std::optional<Pml4Cap> live_space(Tcb const& thread) const; // its VSpace, unless that is gone
     void load_space_32(Tcb const& thread, bool another);
+    u64 upper_entry(Tcb const& thread) const;
     void go_on_in_32_bit(Tcb& thread, bool another);
     void debug_syscall(abi::Syscall call);
     void enter_vm();      // system call VMEnter of the current thread, which has a Vcpu

@@ -7,7 +7,7 @@ namespace {
 
 using machine::Hex, machine::print;
 
-void print_fault(Fault const& fault) {
+void print_fault(Fault const& fault, bool wide) {
     switch (fault.label) {
     case abi::FaultLabel::cap_fault:
         print(fault.in_receive_phase ? "no capability to receive on at " : "no capability at ");
@@ -25,9 +25,10 @@ void print_fault(Fault const& fault) {
         return print(Hex{fault.first});
     case abi::FaultLabel::trap32: {
         u64 const event = Fault::TrapEvent::get(fault.second);
-        print(abi::trap32::event_word::Syscall::get(event)    ? "32-bit system call "
-              : abi::trap32::event_word::Software::get(event) ? "32-bit software interrupt "
-                                                              : "32-bit exception ");
+        print(wide ? "wide " : "32-bit ");
+        print(abi::trap32::event_word::Syscall::get(event)    ? "system call "
+              : abi::trap32::event_word::Software::get(event) ? "software interrupt "
+                                                              : "exception ");
         print(abi::trap32::event_word::Vector::get(event));
         print(", code ");
         print(Hex{Fault::TrapCode::get(fault.second)});
@@ -45,6 +46,6 @@ void log_unhandled_fault(Tcb const& thread) {
     print("kernel: thread '");
     print(thread.name);
     print("' has no fault handler and stops: ");
-    print_fault(thread.fault);
+    print_fault(thread.fault, thread.is_wide());
     machine::print_line(" at rip ", Hex{thread.context.registers.rip});
 }

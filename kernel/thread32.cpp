@@ -23,17 +23,36 @@ Tcb& Kernel::handle_32_bit(Cpu& cpu, Event const& event) {
 }
 
 void Kernel::go_on_in_32_bit(Tcb& thread, bool another) {
-    // IRETQ would refuse more: somebody may have written the registers.
-    thread.context.next_ip = static_cast<u32>(thread.context.next_ip);
-    thread.registers().rsp = static_cast<u32>(thread.registers().rsp);
+    bool const wide = thread.is_wide();
+    abi::UserContext& registers = thread.registers();
+    if (!wide) { // IRETQ would refuse more: somebody may have written the registers
+        thread.context.next_ip = static_cast<u32>(thread.context.next_ip);
+        registers.rsp = static_cast<u32>(registers.rsp);
+    }
     load_space_32(thread, another);
     if (another) {
-        machine::begin_32_bit();
-        machine::load_segment_bases(static_cast<u32>(thread.registers().fs_base),
-                                    static_cast<u32>(thread.registers().gs_base));
+        u64 const bits = wide ? ~u64{0} : ~u32{0};
+        machine::begin_32_bit(wide);
+        machine::load_segment_bases(registers.fs_base & bits, registers.gs_base & bits);
     }
     load_fpu(*cpu_, thread);
     cpu_->stale = 0;
+}
+
+// SYSCALL has left the current thread as if it made a system call.
+void Kernel::on_wide_syscall(Tcb& thread) {
+    abi::UserContext& registers = thread.registers();
+    registers.rip = registers.rcx = thread.context.next_ip;
+    registers.r11 = registers.rflags;
+    thread.context.restore_all = 1;
+    raise(thread, Fault::trap32(abi::trap32::event_word::Syscall::mask, 0, 0));
+    machine::end_32_bit(); // it waits now, or has stopped
+}
+
+// What a wide thread has from 512 GiB on: that of its VSpace now.
+u64 Kernel::upper_entry(Tcb const& thread) const {
+    auto const root = live_space(thread);
+    return root ? root->table->entries[1] : 0;
 }
 
 // The load leaves nothing in the TLB. What was unmapped since it was loaded the last time has been unmapped by another thread.
@@ -55,7 +74,7 @@ void Kernel::load_space_32(Tcb const& thread, bool another) {
         cpu_->space_32 = wanted;
     }
     if (!same || another) {
-        machine::load_space_32();
+        machine::load_space_32(thread.is_wide() ? upper_entry(thread) : 0);
         cpu_->loaded_space = Cpu::space_of_32_bit;
     }
 }

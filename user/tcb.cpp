@@ -9,6 +9,14 @@ union RegisterWords { // a context is its words in the ABI's order
     u64 words[Tcb::register_count];
 };
 
+Result<> write(CPtr thread, abi::UserContext const& context, u64 flags) {
+    RegisterWords const registers{.context = context};
+    u64 words[2 + Tcb::register_count]{flags, Tcb::register_count};
+    for (unsigned i = 0; i < Tcb::register_count; ++i) words[2 + i] = registers.words[i];
+    TRY(invoke(thread, abi::Label::tcb_write_registers, words, {}));
+    return {};
+}
+
 } // namespace
 
 Result<abi::UserContext> Tcb::read_registers(bool suspend_first) const {
@@ -22,11 +30,11 @@ Result<abi::UserContext> Tcb::read_registers(bool suspend_first) const {
 }
 
 Result<> Tcb::write_registers(abi::UserContext const& context, bool resume) const {
-    RegisterWords const registers{.context = context};
-    u64 words[2 + register_count]{resume, register_count};
-    for (unsigned i = 0; i < register_count; ++i) words[2 + i] = registers.words[i];
-    TRY(invoke(cptr, abi::Label::tcb_write_registers, words, {}));
-    return {};
+    return write(cptr, context, abi::write_registers::Resume::make(resume));
+}
+
+Result<> Tcb::write_wide_registers(abi::UserContext const& context, bool resume) const {
+    return write(cptr, context, abi::write_registers::Resume::make(resume) | abi::write_registers::Wide::mask);
 }
 
 } // namespace user

@@ -68,6 +68,7 @@ struct Tcb {
     // All registers. Not of the calling thread itself.
     Result<abi::UserContext> read_registers(bool suspend_first) const;
     Result<> write_registers(abi::UserContext const& registers, bool resume) const;
+    Result<> write_wide_registers(abi::UserContext const& registers, bool resume) const; // a 32-bit thread goes on wide
     struct Copy {
         bool suspend_source, resume_target, frame, integer;
     };

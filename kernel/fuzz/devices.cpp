@@ -169,7 +169,9 @@ void check_loaded_root(Tcb& current) {
 void check_space_32(Tcb& current) {
     Context const& context = current.context;
     require(machine_state.in_32_bit && machine_state.loaded_root == root_32, "a 32-bit thread runs in 64-bit surroundings");
-    require(context.next_ip <= ~u32{0} && context.registers.rsp <= ~u32{0}, "IRETQ refuses the thread", context.next_ip);
+    require(machine_state.wide == current.is_wide(), "a 32-bit thread runs with the segments of the other mode");
+    bool const fits = context.next_ip <= ~u32{0} && context.registers.rsp <= ~u32{0};
+    require(fits || current.is_wide(), "IRETQ refuses the thread", context.next_ip);
     auto const live = [](Cap const& cap) {
         auto const root = cap.as<EptPml4Cap>();
         return root && world().kernel.asids.root(root->asid, MappedIn::nested) == root->table ? root->table : nullptr;
@@ -186,6 +188,10 @@ void check_space_32(Tcb& current) {
         u64 const expected = !complete ? 0 : !of_shared ? entry(current.cap(Tcb::ept_root), i) : current.shared_root_visible ? entry(shared, i) : 0;
         require(machine_state.space_32[i] == expected, "a 32-bit thread's address space is not what its roots say, GiB", i);
     }
+    auto const vspace = current.cap(Tcb::vspace).as<Pml4Cap>();
+    bool const valid = vspace && world().kernel.asids.root(vspace->asid, MappedIn::address_space) == vspace->table;
+    u64 const upper = current.is_wide() && valid ? vspace->table->entries[1] : 0;
+    require(machine_state.upper_32 == upper, "what a 32-bit thread has above its 4 GiB is not what its VSpace says", upper);
 }
 
 } // namespace

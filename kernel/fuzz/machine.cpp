@@ -78,8 +78,14 @@ void invalidate(Asid asid) {
 bool execute_never_works() { return true; }
 
 void compose_space_32(u64 const (&gibibytes)[4]) { std::memcpy(machine_state.space_32, gibibytes, sizeof gibibytes); }
-void load_space_32() { load_address_space(fuzz::root_32, {}); }
-void begin_32_bit() { machine_state.in_32_bit = true; }
+void load_space_32(u64 upper) {
+    load_address_space(fuzz::root_32, {});
+    machine_state.upper_32 = upper;
+}
+void begin_32_bit(bool wide) {
+    machine_state.in_32_bit = true;
+    machine_state.wide = wide;
+}
 void end_32_bit() {
     if (!machine_state.in_32_bit) stop("end_32_bit() of what did not begin");
     machine_state.in_32_bit = false;

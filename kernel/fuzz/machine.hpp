@@ -36,7 +36,8 @@ struct Machine { // put back together with the kernel's own state
     Asid loaded_asid{};
     Tcb const* ran_before{}; // current thread after the last kernel entry
     u64 space_32[4]{}; // as composed last
-    bool in_32_bit{};
+    u64 upper_32{};    // as loaded last
+    bool in_32_bit{}, wide{};
     bool tick_runs{true};
     bool interrupt_pending{};
     bool fpu_enabled{};

@@ -222,7 +222,9 @@ private:
     void trap_32(Tcb& thread) {
         using namespace abi::trap32::event_word;
         u64 const vector = Vector::make(record_.arguments[0] % 32);
-        thread.context.next_ip = static_cast<u32>(number_of(record_, 1));
+        if (thread.is_wide() && record_.label % 8 == 7) return call(static_cast<i64>(number_of(record_, 0)), number_of(record_, 1), any_message());
+        u64 const at = number_of(record_, 1);
+        thread.context.next_ip = !thread.is_wide() ? static_cast<u32>(at) : is_canonical(at) ? at : 0;
         u64 const event_word = record_.label % 3 == 0 ? vector : record_.label % 3 == 1 ? vector | Software::mask : Syscall::mask;
         event(Trap32Event{event_word, number_of(record_, 2), number_of(record_, 3)});
     }

@@ -76,9 +76,12 @@ void check_registers(Tcb const& tcb) {
     require(!(registers.rflags & never), "flags that no user may have", registers.rflags);
     require(registers.rflags & rflags::InterruptEnable::mask, "a thread that interrupts cannot stop", registers.rflags);
     bool const in_32_bit = tcb.is_32_bit();
-    require(tcb.context.code_selector == (in_32_bit ? abi::selector32::code : selector::code), "a code segment of the kernel");
+    u64 const code = tcb.is_wide() ? abi::selector32::wide_code : in_32_bit ? abi::selector32::code : selector::code;
+    require(tcb.context.code_selector == code, "a code segment of the kernel");
     require(tcb.context.stack_selector == (in_32_bit ? abi::selector32::data : selector::data), "another stack segment than its code's");
     require(!in_32_bit || tcb.context.restore_all, "a 32-bit thread would be gone on with by SYSRET");
+    bool const no_system_calls = tcb.upcall.entry > abi::user_top && tcb.upcall.range_end == 0 && tcb.upcall.causes == 0;
+    require(in_32_bit == no_system_calls, "a 32-bit thread might make a system call, or another can make none");
 }
 
 // A 32-bit thread makes no system calls: only faults stop it.

@@ -33,6 +33,7 @@ struct ReadRegisters {
 struct WriteRegisters {
     Tcb& target;
     bool resume_after;
+    bool wide; // of a 32-bit thread
     unsigned count;
     abi::UserContext values;
     static std::expected<WriteRegisters, InvocationError> decode(Invocation const& call) {
@@ -41,7 +42,8 @@ struct WriteRegisters {
         if (call.length - 2 < count) return refuse(TruncatedMessage{});
         Tcb& target = target_of(call);
         if (&target == &call.caller) return refuse(IllegalOperation{});
-        WriteRegisters operation{target, (call.word(0) & 1) != 0,
+        WriteRegisters operation{target, abi::write_registers::Resume::get(call.word(0)) != 0,
+                                 abi::write_registers::Wide::get(call.word(0)) != 0,
                                  count > register_count ? register_count : static_cast<unsigned>(count),
                                  target.registers()};
         for (unsigned i = 0; i < operation.count; ++i) words_of(operation.values)[i] = call.word(2 + i);
@@ -56,6 +58,7 @@ struct WriteRegisters {
         if (count > 2) registers.rflags = sane_rflags(registers.rflags);
         target.context.next_ip = registers.rip;
         target.context.restore_all = 1;
+        if (target.is_32_bit()) target.set_wide(wide);
         if (resume_after) resume(kernel, target);
         return Reply{};
     }
@@ -84,6 +87,7 @@ struct CopyRegisters {
             if (source.is_32_bit()) target.registers().rflags = sane_rflags(target.registers().rflags); // its handler sets more
             target.context.next_ip = target.registers().rip;
             target.context.restore_all = 1;
+            if (target.is_32_bit()) target.set_wide(false);
         }
         if (IntegerRegisters::get(flags)) {
             target.registers().fs_base = source.registers().fs_base;

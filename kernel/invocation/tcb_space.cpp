@@ -77,7 +77,7 @@ std::expected<void, Preempted> install_buffer(Kernel& kernel, Tcb& target, Buffe
                                               Slot const& thread_slot) {
     TRY(delete_slot(kernel, target.slot(Tcb::ipc_buffer)));
     target.ipc_buffer_address = buffer.address;
-    target.upcall = {}; // its block lay in the old buffer's page
+    target.end_upcalls(); // its block lay in the old buffer's page
     TRY(install(kernel, target, Tcb::ipc_buffer, buffer.frame, thread_slot));
     if (&target == &kernel.current()) kernel.scheduler.choose_new();
     return {};
@@ -137,6 +137,7 @@ struct SetUpcall {
     static std::expected<SetUpcall, InvocationError> decode(Invocation const& call) {
         TRY(call.needs(6, 0));
         Tcb& target = target_of(call);
+        if (target.is_32_bit()) return refuse(IllegalOperation{});
         Tcb::Upcall const upcall{call.word(0), call.word(1), call.word(2),
                                  call.word(3), call.word(4), call.word(5)};
         if (upcall.entry == 0) return SetUpcall{target, {}};

@@ -46,30 +46,74 @@ void apply_registers(Tcb const& replier, Tcb& faulted, u64 abi::UserContext::*co
     faulted.context.restore_all = 1;
 }
 
-// abi::trap32_reply from word 4 on, abi::trap32 from word 6 on.
-constexpr u64 abi::UserContext::*general_registers_32[] = {
+// abi::trap32_reply from word 4 on, abi::trap32 from word 6 on; the last eight of a wide thread alone.
+constexpr u64 abi::UserContext::*general_registers[] = {
     &abi::UserContext::rax, &abi::UserContext::rcx, &abi::UserContext::rdx, &abi::UserContext::rbx,
     &abi::UserContext::rbp, &abi::UserContext::rsi, &abi::UserContext::rdi, &abi::UserContext::fs_base,
-    &abi::UserContext::gs_base,
+    &abi::UserContext::gs_base, &abi::UserContext::r8, &abi::UserContext::r9, &abi::UserContext::r10,
+    &abi::UserContext::r11, &abi::UserContext::r12, &abi::UserContext::r13, &abi::UserContext::r14,
+    &abi::UserContext::r15,
 };
+static_assert(std::size(general_registers) == abi::trap32::wide_words - abi::trap32::eax);
+static_assert(std::size(general_registers) == abi::trap32_reply::wide_words - abi::trap32_reply::eax);
+
+// What may be loaded as an address in the mode whose registers are Words.
+template <class Word> u64 fit_address(u64 value) {
+    if constexpr (sizeof(Word) == sizeof(u32)) return static_cast<u32>(value);
+    else return is_canonical(value) ? value : 0;
+}
+
+// Word: u32, or u64 of a wide thread.
+template <class Word> void apply_trap32_words(Tcb const& replier, abi::UserContext& registers, u64 words) {
+    namespace at = abi::trap32_reply;
+    constexpr unsigned all = sizeof(Word) == sizeof(u32) ? at::words : at::wide_words;
+    if (words > at::eip) registers.rip = fit_address<Word>(replier.message_register(at::eip));
+    if (words > at::esp) registers.rsp = static_cast<Word>(replier.message_register(at::esp));
+    if (words > at::eflags) registers.rflags = sane_rflags_32(replier.message_register(at::eflags));
+    abi::IpcBuffer const* const buffer = replier.buffer(false);
+    if (!buffer) return;
+#pragma GCC unroll 17 // which register it is stands in the instruction then
+    for (unsigned i = at::eax; i < all; ++i) {
+        if (i >= words) return;
+        bool const base = i == at::fs_base || i == at::gs_base;
+        u64 const word = buffer->message[i];
+        registers.*general_registers[i - at::eax] = base ? fit_address<Word>(word) : static_cast<Word>(word);
+    }
+}
 
 void apply_trap32_reply(Tcb const& replier, Tcb& faulted) {
     namespace at = abi::trap32_reply;
     static_assert(at::eflags == abi::register_message_words - 1, "those in registers are not general ones");
     u64 const words = abi::MessageInfo{replier.context.registers.rsi}.length();
-    abi::UserContext& registers = faulted.registers();
     faulted.context.restore_all = 1;
-    if (words > at::flags) faulted.shared_root_visible = at::SharedRootVisible::get(replier.message_register(at::flags)) != 0;
-    if (words > at::eip) registers.rip = static_cast<u32>(replier.message_register(at::eip));
-    if (words > at::esp) registers.rsp = static_cast<u32>(replier.message_register(at::esp));
-    if (words > at::eflags) registers.rflags = sane_rflags_32(replier.message_register(at::eflags));
-    abi::IpcBuffer const* const buffer = replier.buffer(false);
-    if (!buffer) return;
-#pragma GCC unroll 9 // which register it is stands in the instruction then
-    for (unsigned i = at::eax; i < at::words; ++i) {
-        if (i >= words) return;
-        registers.*general_registers_32[i - at::eax] = static_cast<u32>(buffer->message[i]);
+    if (words > at::flags) {
+        u64 const flags = replier.message_register(at::flags);
+        faulted.shared_root_visible = at::SharedRootVisible::get(flags) != 0;
+        faulted.set_wide(at::Wide::get(flags) != 0);
     }
+    if (faulted.is_wide()) apply_trap32_words<u64>(replier, faulted.registers(), words);
+    else apply_trap32_words<u32>(replier, faulted.registers(), words);
+}
+
+template <class Word> u64 write_trap32_words(Tcb const& faulted, Tcb& receiver) {
+    namespace at = abi::trap32;
+    static_assert(at::eip == abi::register_message_words - 1);
+    constexpr bool wide = sizeof(Word) == sizeof(u64);
+    constexpr unsigned all = wide ? at::wide_words : at::words;
+    abi::UserContext const& registers = faulted.context.registers;
+    Fault const& fault = faulted.fault;
+    receiver.set_message_register(at::event, Fault::TrapEvent::get(fault.second) | at::event_word::Wide::make(wide));
+    receiver.set_message_register(at::error_code, Fault::TrapCode::get(fault.second));
+    receiver.set_message_register(at::address, fault.first);
+    receiver.set_message_register(at::eip, registers.rip);
+    abi::IpcBuffer* const buffer = receiver.buffer(true);
+    if (!buffer) return abi::register_message_words;
+    buffer->message[at::esp] = static_cast<Word>(registers.rsp);
+    buffer->message[at::eflags] = registers.rflags;
+#pragma GCC unroll 17
+    for (unsigned i = at::eax; i < all; ++i)
+        buffer->message[i] = static_cast<Word>(registers.*general_registers[i - at::eax]);
+    return all;
 }
 
 } // namespace
@@ -85,22 +129,7 @@ u64 sane_rflags(u64 value) {
 u64 sane_rflags_32(u64 value) { return (value & rflags::user) | rflags::initial; }
 
 u64 write_trap32_message(Tcb const& faulted, Tcb& receiver) {
-    namespace at = abi::trap32;
-    static_assert(at::eip == abi::register_message_words - 1);
-    abi::UserContext const& registers = faulted.context.registers;
-    Fault const& fault = faulted.fault;
-    receiver.set_message_register(at::event, Fault::TrapEvent::get(fault.second));
-    receiver.set_message_register(at::error_code, Fault::TrapCode::get(fault.second));
-    receiver.set_message_register(at::address, fault.first);
-    receiver.set_message_register(at::eip, registers.rip);
-    abi::IpcBuffer* const buffer = receiver.buffer(true);
-    if (!buffer) return abi::register_message_words;
-    buffer->message[at::esp] = static_cast<u32>(registers.rsp);
-    buffer->message[at::eflags] = registers.rflags;
-#pragma GCC unroll 9
-    for (unsigned i = 0; i < std::size(general_registers_32); ++i)
-        buffer->message[at::eax + i] = static_cast<u32>(registers.*general_registers_32[i]);
-    return at::words;
+    return faulted.is_wide() ? write_trap32_words<u64>(faulted, receiver) : write_trap32_words<u32>(faulted, receiver);
 }
 
 u64 write_fault_message(Tcb const& faulted, Tcb& receiver) {

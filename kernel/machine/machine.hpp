@@ -34,9 +34,10 @@ bool execute_never_works();                   // if not, bit 63 of a page entry 
 
 // 32-bit threads, abi/thread32.hpp. Their 4 GiB are one more address space, of the machine's own: its four PDPT entries.
 void compose_space_32(u64 const (&gibibytes)[4]); // takes effect with the next load
-void load_space_32();                             // nothing that was in the TLB for it stays
-// The processor goes to a 32-bit thread, from one that is none or from another of them: its segments, bases 0. And it leaves them.
-void begin_32_bit();
+// Nothing that was in the TLB for it stays. upper: PML4 entry 1, what a wide thread has above its 4 GiB.
+void load_space_32(u64 upper);
+// The processor goes to a 32-bit thread, from one that is none or from another of them: the segments of its mode, bases 0. And it leaves them.
+void begin_32_bit(bool wide);
 void end_32_bit();
 
 // Threads.

@@ -131,6 +131,7 @@ IpcWorld::Member* IpcWorld::choose_actor(Random& random) {
 IpcEvent IpcWorld::choose_event(Tcb const& thread, Random& random) {
     if (thread.state == ThreadState::running_vm)
         return random.pick_of({IpcEvent::tick, IpcEvent::interrupt, IpcEvent::guest_stop});
+    if (thread.is_wide() && random.one_in(4)) return random.pick(2) ? IpcEvent::call : IpcEvent::other_syscall;
     if (thread.state == ThreadState::running_32)
         return random.pick_of({IpcEvent::trap_32, IpcEvent::trap_32, IpcEvent::trap_32, IpcEvent::tick, IpcEvent::interrupt});
     if (thread.vcpu && random.pick(2)) return IpcEvent::other_syscall;

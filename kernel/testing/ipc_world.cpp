@@ -124,6 +124,7 @@ void IpcWorld::set_up(Member& member, Random& random) {
     if (random.one_in(6)) { // stops it
         world_.invoke(thread, Label::tcb_set_flags, {0, abi::thread_flag::compatibility});
         if (random.pick(3)) world_.invoke(thread, Label::tcb_set_ept_root, {}, {nested_root_});
+        own.set_wide(own.is_32_bit() && random.pick(2));
         world_.invoke(thread, Label::tcb_resume);
     }
     if (random.one_in(20)) world_.invoke(thread, Label::tcb_suspend);

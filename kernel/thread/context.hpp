@@ -15,7 +15,8 @@ struct Context {
     u64 next_ip;
     // Not 0: the return must restore every register (IRETQ). 0: the thread came by SYSCALL and rcx, r11 may be lost (SYSRET).
     u64 restore_all;
-    // What IRETQ loads into CS and SS: `selector`. Those of a 32-bit thread never come with restore_all = 0.
+    // What IRETQ loads into CS and SS: `selector`, or a 32-bit thread's, whose CS is its mode and which never come with restore_all = 0
+    // (but in a wide thread's SYSCALL, until the kernel has found out).
     u64 code_selector;
     u64 stack_selector;
     alignas(64) std::byte fpu[512]; // FXSAVE image, in cache lines of its own

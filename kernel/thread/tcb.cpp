@@ -13,6 +13,7 @@ void Tcb::set_32_bit(bool on) {
     context.code_selector = on ? abi::selector32::code : selector::code;
     context.stack_selector = on ? abi::selector32::data : selector::data;
     context.restore_all = 1; // SYSRET has selectors of its own
+    end_upcalls();
 }
 
 abi::IpcBuffer* Tcb::unusual_buffer(bool for_writing) const {

@@ -64,6 +64,9 @@ public:
     struct Upcall { // extension 2, abi/upcall.hpp; entry 0: off
         u64 entry, stack, range_start, range_end, block, causes;
     } upcall{};
+    // Of a 32-bit thread: no SYSCALL is a system call, wherever it stands. No upcall has this entry.
+    static constexpr Upcall no_system_calls{~u64{0}, 0, 0, 0, 0, 0};
+    void end_upcalls() { upcall = is_32_bit() ? no_system_calls : Upcall{}; }
 
     static constexpr unsigned name_size = 512;
     char name[name_size]{}; // NUL-terminated, for messages
@@ -93,8 +96,11 @@ public:
     }
 
     // Extension 3, abi/thread32.hpp: TCB flag 1.
-    bool is_32_bit() const { return context.code_selector == abi::selector32::code; }
+    bool is_32_bit() const { return context.code_selector != selector::code; }
     void set_32_bit(bool on); // the thread must be inactive
+    // It is a 32-bit one, and in 64-bit mode.
+    bool is_wide() const { return context.code_selector == abi::selector32::wide_code; }
+    void set_wide(bool on) { context.code_selector = on ? abi::selector32::wide_code : abi::selector32::code; } // of a 32-bit thread
 
     // Message registers and info word, ABI 4.2. i: 0 to 3.
     static constexpr u64 abi::UserContext::*message_registers[abi::register_message_words] = {

@@ -65,6 +65,18 @@ user::Trap32 Guest::read(user::Message const& message) {
     return {};
 }
 
+// With event bit 10 taken off: that it is there is checked.
+user::Trap64 Guest::read_wide(user::Message const& message) {
+    if (!user::is_trap64(message)) {
+        expect("label of a message from a wide thread", message.info.word, 0);
+        return {};
+    }
+    user::Trap64 trap = user::trap64_from(message);
+    expect("a wide thread's event says so", trap.event & abi::trap32::event_word::Wide::mask, abi::trap32::event_word::Wide::mask);
+    trap.event &= static_cast<u32>(~abi::trap32::event_word::Wide::mask);
+    return trap;
+}
+
 void Guest::start_alone(user::Registers32 const& registers) const {
     must("start it", tcb.write_registers(user::context_of(registers), true));
 }
@@ -78,8 +90,27 @@ user::Trap32 Guest::go_on(user::Registers32 const& registers, bool shared_root_v
     return answer(user::trap32_reply(registers, shared_root_visible));
 }
 
+user::Trap64 Guest::go_on(user::Registers64 const& registers, bool shared_root_visible) const {
+    return answer_wide(user::trap64_reply(registers, shared_root_visible));
+}
+
 void expect_exception(char const* statement, user::Trap32 const& trap, u32 event, u32 error_code, u32 eip, u64 number) {
     expect(statement, trap.event, event, number);
     expect(statement, trap.error_code, error_code, number);
     expect(statement, trap.registers.eip, eip, number);
+}
+
+void expect_exception(char const* statement, user::Trap64 const& trap, u32 event, u32 error_code, u64 rip, u64 number) {
+    expect(statement, trap.event, event, number);
+    expect(statement, trap.error_code, error_code, number);
+    expect(statement, trap.registers.rip, rip, number);
+}
+
+bool refused_by_smap(u32 event, u32 error_code) {
+    static bool const smap = [] {
+        u32 eax = 7, ebx, ecx = 0, edx;
+        asm volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+        return (ebx >> 20 & 1) != 0;
+    }();
+    return smap && event == 14 && (error_code == 1 || error_code == 3);
 }

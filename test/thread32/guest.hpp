@@ -52,6 +52,17 @@ public:
     user::Trap32 go_on(user::Registers32 const& registers, bool shared_root_visible = true) const;
     user::Trap32 answer(user::Message const& message) const { return read(faults.reply_receive(message)); }
 
+    // The same as a wide thread.
+    user::Registers64 wide_at(u64 rip) const { return {.rip = rip, .rsp = stack_top}; }
+    user::Registers64 wide_at(void (*label)()) const { return wide_at(address_of(label)); }
+    user::Registers64 wide_at_code(std::initializer_list<u8> bytes) const {
+        set_code(bytes);
+        return wide_at(code);
+    }
+    user::Trap64 go_on(user::Registers64 const& registers, bool shared_root_visible = true) const;
+    user::Trap64 answer_wide(user::Message const& message) const { return read_wide(faults.reply_receive(message)); }
+    user::Trap64 wait_wide() const { return read_wide(faults.receive()); }
+
     Tables tables;
     user::Frame code_frame, data_frame, stack_frame;
     u8* code_view;
@@ -62,7 +73,11 @@ public:
 private:
     void make_thread(Supply& supply);
     static user::Trap32 read(user::Message const& message);
+    static user::Trap64 read_wide(user::Message const& message);
 };
 
 // Is it that event (abi::trap32::event_word; an exception is its vector), at the instruction or behind it, as eip says?
 void expect_exception(char const* statement, user::Trap32 const& trap, u32 event, u32 error_code, u32 eip, u64 number = 0);
+void expect_exception(char const* statement, user::Trap64 const& trap, u32 event, u32 error_code, u64 rip, u64 number = 0);
+// QEMU's TCG uses the stack of user mode's far calls and returns with the kernel's rights, so that SMAP refuses it: docs/security.md.
+bool refused_by_smap(u32 event, u32 error_code);

@@ -5,7 +5,7 @@
 
 void root_main(abi::BootInfo const& info) {
     start_world(info);
-    for (auto const test : {test_registers, test_segments, test_traps, test_spaces, test_threads}) {
+    for (auto const test : {test_registers, test_segments, test_traps, test_spaces, test_threads, test_wide, test_wide_escapes, test_wide_spaces}) {
         test();
         supply().take_back();
     }

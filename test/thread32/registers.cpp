@@ -86,7 +86,7 @@ void test_hostile_answers(Guest const& guest) {
     user::Registers32 const plain = guest.at(guest_count);
     auto const raw = [&](u64 length, u64 eip, u64 esp, u64 eflags, u64 rest) {
         for (unsigned i = 4; i < 120; ++i) user::ipc_buffer().message[i] = rest;
-        return user::Message::make(0, length, ~u64{0}, eip, esp, eflags);
+        return user::Message::make(0, length, ~abi::trap32_reply::Wide::mask, eip, esp, eflags);
     };
     guest.start(plain);
     auto trap = guest.answer(raw(13, high | plain.eip, high | plain.esp, high | 0x202, high | 5));

@@ -71,8 +71,14 @@ void compose_space_32(u64 const (&gibibytes)[4]) {
     std::copy(std::begin(gibibytes), std::end(gibibytes), host().space_32.begin());
     ++host().compositions;
 }
-void load_space_32() { host().loads.push_back({HostMachine::root_32, {}}); }
-void begin_32_bit() { host().in_32_bit = true; }
+void load_space_32(u64 upper) {
+    host().loads.push_back({HostMachine::root_32, {}});
+    host().upper_32 = upper;
+}
+void begin_32_bit(bool wide) {
+    host().in_32_bit = true;
+    host().wide = wide;
+}
 void end_32_bit() { host().in_32_bit = false; }
 
 void load_segment_bases(u64 fs_base, u64 gs_base) {

@@ -47,7 +47,8 @@ struct HostMachineState {
     u64 fs_base{}, gs_base{};
     std::array<u64, 4> space_32{}; // as composed last
     unsigned compositions{};
-    bool in_32_bit{};
+    u64 upper_32{};                // as loaded last
+    bool in_32_bit{}, wide{};
     bool fpu_enabled{};
 
     // What the hardware holds or says.

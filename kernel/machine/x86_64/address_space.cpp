@@ -56,8 +56,8 @@ void load_address_space(PhysAddr root, Asid asid) {
 }
 
 // It shares PCID 0 with the kernel's own address space: each load forgets what the other left.
-void load_space_32() {
-    loaded_root = root_32();
+void load_space_32(u64 upper) {
+    loaded_root = root_32(upper);
     loaded_asid = {};
     processor::write_cr3(loaded_root.value);
     if (ids_enabled) stale.insert(loaded_asid);

@@ -53,13 +53,16 @@ constinit u64 descriptors[] = {
 constexpr u16 task_state_selector = 0x18;
 
 // In force while a 32-bit thread runs (abi/thread32.hpp): what the kernel needs at the same places, and at the very end what the thread
-// may load. No 64-bit code segment for user mode.
+// may load. Of the two code segments for user mode, only that of its mode is there: no far transfer leads to the other.
 constexpr unsigned descriptors_of_32_bit = 512;
 constinit u64 descriptors_32[descriptors_of_32_bit]{};
+constexpr unsigned wide_code_index = 509, code_32_index = 510, data_32_index = 511;
+constexpr u64 wide_code = 0x00affb000000ffff;
 constexpr u64 flat_code_32 = 0x00cffb000000ffff;
 constexpr u64 flat_data_32 = 0x00cff3000000ffff;
-static_assert(abi::selector32::code == ((descriptors_of_32_bit - 2) << 3 | 3));
-static_assert(abi::selector32::data == ((descriptors_of_32_bit - 1) << 3 | 3));
+static_assert(abi::selector32::wide_code == (wide_code_index << 3 | 3));
+static_assert(abi::selector32::code == (code_32_index << 3 | 3));
+static_assert(abi::selector32::data == (data_32_index << 3 | 3));
 
 constexpr u64 star = u64{0x2b} << 48 | u64{0x08} << 32;
 
@@ -117,8 +120,7 @@ void load_descriptors() {
     descriptors[3] = limit | Bits<23, 0>::get(base) << 16 | u64{0x89} << 40 | Bits<31, 24>::get(base) << 56;
     descriptors[4] = base >> 32;
     for (unsigned i = 1; i < 5; ++i) descriptors_32[i] = descriptors[i];
-    descriptors_32[descriptors_of_32_bit - 2] = flat_code_32;
-    descriptors_32[descriptors_of_32_bit - 1] = flat_data_32;
+    descriptors_32[data_32_index] = flat_data_32;
 
     TableRegister const idt{sizeof gates - 1, reinterpret_cast<u64>(gates)};
     // After a reset LDTR names 64 KiB at address 0, which is user memory: call gates there would lead into the kernel.
@@ -141,7 +143,9 @@ void enable_syscall() {
     processor::write_msr(msr::sysenter_cs, 0); // SYSENTER faults in user mode, whatever the firmware left there
 }
 
-void begin_32_bit() {
+void begin_32_bit(bool wide) {
+    descriptors_32[wide_code_index] = wide ? wide_code : 0;
+    descriptors_32[code_32_index] = wide ? 0 : flat_code_32;
     set_spurious_gate(false);
     load_segments(gdt_32, abi::selector32::data);
 }

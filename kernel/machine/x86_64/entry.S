@@ -4,8 +4,8 @@
 #include "kernel/machine/x86_64/context_offsets.h"
 
 #define SELECTOR_RING 0x03
-#define SELECTOR_32_BIT 0x80 // set in the code selector of 32-bit threads alone
-#define USER_CS_32 0xFF3
+#define SELECTOR_32_BIT 0x80 // set in the code selectors of 32-bit threads alone
+#define WIDE_CS 0xFEB
 #define EXCEPTION_DEBUG 1
 #define EXCEPTION_GENERAL_PROTECTION 13
 #define SYSCALL_OF_32_BIT 256 // for on_trap_32: beside the vectors
@@ -169,10 +169,14 @@ trap_saved:
     call on_trap
     jmp return_to_current
 
-// The same for a 32-bit thread, which has fewer registers: the others are in its Context as they were. restore_all is set.
+// The same for a 32-bit thread, which has fewer registers in 32-bit mode: the others are in its Context as they were. restore_all is set.
 trap_not_from_64_bit:
     jz trap_from_kernel
     save_low_registers
+    cmpl $WIDE_CS, 32(%rsp)
+    jne 1f
+    save_high_registers
+1:
     take_frame
 trap_32_saved:
     mov $kernel_stack_top, %rsp
@@ -215,8 +219,8 @@ trap_from_kernel:
     mov $EXCEPTION_GENERAL_PROTECTION, %edi
     xor %esi, %esi
     mov current_context(%rip), %rax
-    cmpq $USER_CS_32, CONTEXT_CODE_SELECTOR(%rax)
-    je trap_32_saved
+    testb $SELECTOR_32_BIT, CONTEXT_CODE_SELECTOR(%rax) // a wide one
+    jnz trap_32_saved
     jmp trap_saved
 
 // Interrupts are on in wait_for_interrupt and take_interrupt only, which push nothing: return from them with the vector.

@@ -27,7 +27,7 @@ constexpr u64 max_gib_of_small_pages = 64;
 constinit Table* next_table = page_pool_start;
 constinit Table kernel_pml4{};
 constinit Table kernel_pdpt{};
-constinit Table pml4_32{}, pdpt_32{}; // of 32-bit threads: the kernel's part, and four entries from elsewhere
+constinit Table pml4_32{}, pdpt_32{}; // of 32-bit threads: the kernel's part, and four entries from elsewhere, or five
 
 PhysAddr image_physical(void const* object) { return {reinterpret_cast<u64>(object) - image_base}; }
 
@@ -128,7 +128,10 @@ std::byte* window(PhysAddr address) { return reinterpret_cast<std::byte*>(addres
 PhysAddr physical(void const* in_window) { return {reinterpret_cast<u64>(in_window) & ~window_base}; }
 PhysAddr kernel_address_space() { return image_physical(&kernel_pml4); }
 void add_kernel_part(u64* pml4) { pml4[511] = kernel_pml4.entries[511].word; }
-PhysAddr root_32() { return image_physical(&pml4_32); }
+PhysAddr root_32(u64 upper) {
+    pml4_32.entries[1].word = upper;
+    return image_physical(&pml4_32);
+}
 void compose_space_32(u64 const (&gibibytes)[4]) {
     for (unsigned i = 0; i < 4; ++i) pdpt_32.entries[i].word = gibibytes[i];
 }

@@ -35,7 +35,7 @@ MemoryRange boot_tables_range();
 
 // Builds and loads the tables for this RAM; devices[i] appears at device_page(i). Interrupts off; once.
 void load_kernel_tables(FixedVector<MemoryRange, 16> const& ram, FixedVector<PhysAddr, 16> const& devices);
-PhysAddr root_32(); // PML4 of the address space of 32-bit threads
+PhysAddr root_32(u64 upper); // PML4 of the address space of 32-bit threads, with this entry 1
 constexpr u64 device_page(unsigned index) { return devices_base + u64{index} * 4096; }
 
 } // namespace machine
