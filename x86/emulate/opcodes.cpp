@@ -78,11 +78,16 @@ Done bound(Execution& e) {
 
 Done adjust_privilege(Execution& e) { // ARPL
     if (e.by_paragraphs()) return fail(exceptions::invalid_opcode());
-    auto const to = TRY(e.operand(2));
-    u64 const selector = e.load(to), rpl = e.get(e.instruction.reg, 2) & 3;
+    u64 const selector = TRY(e.read_rm(2)), rpl = e.get(e.instruction.reg, 2) & 3;
     bool const raises = (selector & 3) < rpl;
-    if (raises) e.store(to, (selector & ~u64{3}) | rpl);
+    if (raises) TRY(e.write_rm(2, (selector & ~u64{3}) | rpl));
     e.core.rflags = raises ? e.core.rflags | flags::zero : e.core.rflags & ~flags::zero;
+    return Outcome::done;
+}
+
+Done carry_to_al(Execution& e) { // SALC, which Intel's manual leaves out
+    if (e.long64()) return fail(exceptions::invalid_opcode());
+    e.set(rax, 1, e.flag(flags::carry) ? 0xff : 0);
     return Outcome::done;
 }
 
@@ -245,7 +250,7 @@ constexpr auto one_byte = table({
     {0xc6, 0xc7, move_immediate}, {0xc8, 0xc8, enter}, {0xc9, 0xc9, leave}, {0xca, 0xcb, return_far},
     {0xcc, 0xcc, breakpoint}, {0xcd, 0xcd, interrupt}, {0xce, 0xce, interrupt_on_overflow},
     {0xcf, 0xcf, return_from_interrupt}, {0xd0, 0xd3, shift_or_rotate}, {0xd4, 0xd5, decimal},
-    {0xd7, 0xd7, translate}, {0xe0, 0xe3, loop}, {0xe4, 0xe7, port}, {0xe8, 0xe8, call_near},
+    {0xd6, 0xd6, carry_to_al}, {0xd7, 0xd7, translate}, {0xe0, 0xe3, loop}, {0xe4, 0xe7, port}, {0xe8, 0xe8, call_near},
     {0xe9, 0xe9, jump_near}, {0xea, 0xea, jump_direct_far}, {0xeb, 0xeb, jump_near}, {0xec, 0xef, port},
     {0xf4, 0xf4, halt}, {0xf5, 0xf5, change_flag}, {0xf6, 0xf7, unary}, {0xf8, 0xf9, change_flag},
     {0xfa, 0xfb, interrupt_flag}, {0xfc, 0xfd, change_flag}, {0xfe, 0xfe, increment_or_decrement}, {0xff, 0xff, group_ff},
@@ -289,6 +294,7 @@ Done fences_and_others(
     unsigned const operation = e.instruction.group();
     bool const fence = !e.instruction.memory && operation >= lfence && e.instruction.repeat == 0;
     bool const flush = e.instruction.memory && operation == sfence_or_clflush;
+    if (flush) TRY(e.memory(1, Access::read)); // faults like a load
     return fence || flush ? Outcome::done : unknown(e);
 }
 
@@ -309,7 +315,7 @@ Done group_0fc7(Execution& e) {
 constexpr auto two_bytes = table({
     {0x00, 0x00, group_0f00}, {0x01, 0x01, group_0f01}, {0x02, 0x03, segment_information},
     {0x06, 0x06, clear_task_switched}, {0x08, 0x09, invalidate_caches}, {0x0b, 0x0b, invalid},
-    {0x0d, 0x0d, nothing}, {0x18, 0x19, nothing}, {0x1c, 0x1f, nothing}, // prefetches, hints, NOP
+    {0x0d, 0x0d, nothing}, {0x18, 0x1f, nothing}, // prefetches, hints, NOP
     {0x20, 0x20, move_control}, {0x21, 0x21, move_debug}, {0x22, 0x22, move_control}, {0x23, 0x23, move_debug},
     {0x30, 0x30, write_msr}, {0x31, 0x31, time_stamp}, {0x32, 0x32, read_msr},
     {0x34, 0x34, system_enter}, {0x35, 0x35, system_exit}, {0x40, 0x4f, move_if},
