@@ -17,6 +17,11 @@ void reset_fpu(u8 (&image)[512]) {
     std::memcpy(image + 24, &mxcsr, sizeof mxcsr);
 }
 
+constexpr bool is_prefix(unsigned byte) {
+    bool const segment = (byte & 0xe7) == 0x26 || byte == 0x64 || byte == 0x65;
+    return segment || byte == 0x66 || byte == 0x67 || byte == 0xf2 || byte == 0xf3;
+}
+
 } // namespace
 
 Runner::Runner(Memory& memory, StatePage& page) : memory_(memory), page_(page), processor_(page.state, memory) { reset_fpu(page.fpu); }
@@ -24,15 +29,19 @@ Runner::Runner(Memory& memory, StatePage& page) : memory_(memory), page_(page), 
 // Linux's gates for programs: INT 80H is a system call, INT3 and INTO are traps, every other INT is #GP, as the emulator finds with an empty IDT.
 std::optional<Stop> Runner::software_interrupt() {
     State& state = page_.state;
+    if (processor_.cpl() != 3) return std::nullopt;
     u32 const at = state.segments[static_cast<std::size_t>(SegmentName::cs)].base + state.eip;
-    if (processor_.cpl() != 3 || !memory_.allows(at, 1, rights::execute)) return std::nullopt;
-    u8 const opcode = *Memory::at(at);
+    auto const byte = [&](u32 offset) -> unsigned { return memory_.allows(at + offset, 1, rights::execute) ? *Memory::at(at + offset) : 0; };
+    constexpr u32 longest = 15; // bytes, prefixes and all
+    u32 length = 0;
+    while (length < longest - 1 && is_prefix(byte(length))) ++length;
+    unsigned const opcode = byte(length++);
     if (opcode == 0xcc || (opcode == 0xce && (state.flags & flags::overflow) != 0)) {
-        state.eip += 1;
+        state.eip += length;
         return Stop{.why = Stop::Why::exception, .exception = {.vector = opcode == 0xcc ? vector::breakpoint : vector::overflow}};
     }
-    if (opcode != 0xcd || !memory_.allows(at, 2, rights::execute) || *Memory::at(at + 1) != 0x80) return std::nullopt;
-    state.eip += 2;
+    if (opcode != 0xcd || byte(length++) != 0x80) return std::nullopt;
+    state.eip += length;
     return Stop{.why = Stop::Why::system_call};
 }
 

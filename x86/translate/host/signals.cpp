@@ -5,15 +5,31 @@
 #include <cstddef>
 #include <memory>
 
-namespace x86::translate::hosted {
+// A program may have asked for alignment checks (AC), which this one does not expect: a handler starts with the flags of what it interrupts.
+extern "C" {
+void host_signal_entry(int signal, siginfo_t* information, void* data);
+void host_on_signal(int signal, siginfo_t* information, void* data);
+}
+asm(R"(
+.text
+host_signal_entry:
+    pushfq
+    andl $~0x40000, (%rsp)
+    popfq
+    jmp host_on_signal
+)");
+
 namespace {
+x86::translate::hosted::FaultCatcher* catcher;
+}
 
-FaultCatcher* catcher;
-
-void on_signal(int signal, siginfo_t*, void* data) {
+void host_on_signal(int signal, siginfo_t*, void* data) {
     if (catcher != nullptr && catcher->caught(static_cast<ucontext_t*>(data)->uc_mcontext)) return;
     std::signal(signal, SIG_DFL); // it happens again, and ends the program
 }
+
+namespace x86::translate::hosted {
+namespace {
 
 // The guest's stack pointer is nothing to run a handler on.
 void install_handlers() {
@@ -22,7 +38,7 @@ void install_handlers() {
     stack_t const stack{.ss_sp = memory.get(), .ss_flags = 0, .ss_size = stack_bytes};
     sigaltstack(&stack, nullptr);
     struct sigaction action {};
-    action.sa_sigaction = on_signal;
+    action.sa_sigaction = host_signal_entry;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
     for (int const signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP}) sigaction(signal, &action, nullptr);
 }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "x86/translate/host/translated.hpp"
 
+#include <Zydis/Zydis.h>
 #include <cstring>
+
+#include "x86/emulate/arithmetic.hpp"
 
 // rdi: where to go, rsi: the state page. Generated code comes back at host_leave_generated, r15 and rsp as they were.
 extern "C" {
@@ -83,21 +86,43 @@ bool TranslatorRunner::caught(mcontext_t& context) {
     }
     raised_ = exception_of(context);
     context.gregs[REG_RSP] = static_cast<greg_t>(page_.state.owner_stack);
+    context.gregs[REG_EFL] &= ~static_cast<greg_t>(flags::direction); // as this program's own code expects
     context.gregs[REG_R15] = reinterpret_cast<greg_t>(&page_);
     context.gregs[REG_RIP] = reinterpret_cast<greg_t>(&host_leave_generated);
     return true;
 }
 
-// What the processor raised in generated code is the guest's, unless this program had taken a right from the page, or the access ran over the
-// end of the 4 GB, where the guest's goes on at 0.
+// The same for what the emulator does not know: instructions of FPU and vectors, in segments of 4 GB.
+Stop TranslatorRunner::at_the_end() const {
+    Stop stop{.why = Stop::Why::exception, .exception = raised_};
+    ZydisDecoder decoder;
+    ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
+    ZydisDecodedInstruction instruction;
+    ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+    u8 const* const code = Memory::at(page_.state.segments[static_cast<std::size_t>(SegmentName::cs)].base + page_.state.eip);
+    if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, code, ZYDIS_MAX_INSTRUCTION_LENGTH, &instruction, operands))) return stop;
+    for (auto const& operand : std::span(operands, instruction.operand_count)) {
+        // The processor finds the missing page first if eight bytes of ten are before the end.
+        u64 const bytes = operand.size == 80 ? 8 : operand.size / 8;
+        if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY || raised_.address + bytes <= guest_bytes) continue;
+        stop.exception = {.vector = operand.mem.segment == ZYDIS_REGISTER_SS ? vector::stack_fault : vector::general_protection, .error_code = 0};
+    }
+    return stop;
+}
+
+// What the processor raised in generated code is the guest's, unless this program had taken a right from the page, or the access was near the
+// end of the 4 GB: over the end of a segment for the guest, or beyond none for a segment that begins elsewhere.
 std::optional<Stop> TranslatorRunner::fault() {
-    bool const in_memory = raised_.vector == vector::page_fault;
-    bool const beyond = in_memory && raised_.address >= guest_bytes;
-    u32 const page = static_cast<u32>(raised_.address / page_bytes);
-    bool const code_written = in_memory && !beyond && (raised_.error_code.value_or(0) & write_fault) != 0 && memory_.watched(page) &&
-                              (memory_.rights(static_cast<u32>(raised_.address)) & rights::write) != 0;
-    if (!beyond && !code_written) return Stop{.why = Stop::Why::exception, .exception = raised_};
-    return emulate_one();
+    Stop const as_raised{.why = Stop::Why::exception, .exception = raised_};
+    if (raised_.vector != vector::page_fault) return as_raised;
+    if (raised_.address >= guest_bytes - page_bytes) {
+        auto const stop = emulate_one();
+        return stop && stop->why == Stop::Why::unsupported ? at_the_end() : stop;
+    }
+    auto const at = static_cast<u32>(raised_.address);
+    bool const code_written = (raised_.error_code.value_or(0) & write_fault) != 0 && memory_.watched(static_cast<u32>(at / page_bytes)) &&
+                              (memory_.rights(at) & rights::write) != 0;
+    return code_written ? emulate_one() : as_raised;
 }
 
 Stop TranslatorRunner::run() {

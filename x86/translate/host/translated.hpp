@@ -26,6 +26,7 @@ private:
     OrException<Page> fetch(u32 linear) override;
     void protect(u64 page) override { memory_.watch(static_cast<u32>(page)); }
     std::optional<Stop> fault();
+    Stop at_the_end() const;
 
     std::unique_ptr<CodeArea> area_;
     Translator translator_;
