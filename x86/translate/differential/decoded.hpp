@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Instructions as Zydis sees them, and what a comparison must know of them.
+#pragma once
+
+#include <Zydis/Zydis.h>
+#include <optional>
+#include <span>
+
+#include "x86/translate/differential/outcome.hpp"
+
+namespace x86::translate::differential {
+
+struct Decoded {
+    ZydisDecodedInstruction instruction;
+    ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+    std::span<ZydisDecodedOperand const> all() const { return {operands, instruction.operand_count}; }
+};
+
+std::optional<Decoded> decode(std::span<u8 const> bytes);
+
+// Instructions that give the same result whenever and wherever a program executes them: nothing that enters the system, changes segments, reads
+// clocks or identifies the processor, and nothing newer than SSE2.
+bool can_be_compared(Decoded const& decoded);
+
+// Direct branches: the offset and size of their displacement. Empty: something else.
+struct Displacement {
+    u8 offset, bytes;
+};
+std::optional<Displacement> direct_branch(Decoded const& decoded);
+bool ends_block(Decoded const& decoded); // control does not go on behind it, or not at once
+
+// The number of a 32-bit general register, or of the one that a 16-bit one is part of.
+std::optional<unsigned> general_register(ZydisRegister name);
+
+// Flags that are not defined. Empty: an instruction reads a flag that is not.
+class UndefinedFlags {
+public:
+    [[nodiscard]] bool add(Decoded const& decoded);
+    u32 mask() const { return mask_; }
+
+private:
+    u32 mask_{};
+};
+// False: the case ended with an exception in the middle of an instruction of which processors may already have loaded some registers.
+bool is_atomic(Case const& test, Outcome const& outcome);
+// For the end that a case came to. Straight code: of what ran before it; else of all the code at any time.
+std::optional<u32> undefined_flags(Case const& test, Outcome const& outcome);
+
+} // namespace x86::translate::differential
