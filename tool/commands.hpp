@@ -42,6 +42,7 @@ struct BenchOptions {
     std::optional<std::filesystem::path> plots; // folder to draw growth in
 };
 struct LabOptions {
+    std::optional<std::string> subject; // of translate: a file or an address
     bool json{};
     std::optional<std::filesystem::path> plots; // folder for pictures
 };

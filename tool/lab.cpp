@@ -18,17 +18,25 @@ std::string text_of(LabTable::Cell const& cell) {
 
 std::string table_as_text(LabTable const& table) {
     std::vector<std::size_t> widths;
+    std::vector<bool> numbers; // columns with one: to the right
     for (std::size_t column = 0; column < table.columns.size(); ++column) {
         std::size_t width = table.columns[column].size();
-        for (auto const& row : table.rows) width = std::max(width, text_of(row[column]).size());
+        bool number = false;
+        for (auto const& row : table.rows) {
+            width = std::max(width, text_of(row[column]).size());
+            number = number || std::holds_alternative<double>(row[column]);
+        }
         widths.push_back(width);
+        numbers.push_back(number);
     }
     std::string text = table.title + "\n\n";
     auto const add_row = [&](auto const& cells, auto const& as_text) {
         for (std::size_t column = 0; column < cells.size(); ++column) {
             auto const cell = as_text(cells[column]);
-            bool const first = column == 0; // names to the left, numbers to the right
-            text += first ? fmt::format("{:<{}}", cell, widths[column]) : fmt::format("  {:>{}}", cell, widths[column]);
+            if (column > 0) text += "  ";
+            bool const last = column + 1 == table.columns.size();
+            if (numbers[column]) text += fmt::format("{:>{}}", cell, widths[column]);
+            else text += fmt::format("{:<{}}", cell, last ? 0 : widths[column]);
         }
         text += '\n';
     };
@@ -51,14 +59,20 @@ std::string table_as_json(LabTable const& table) {
 }
 
 Checked<int> lab(std::string const& name, LabOptions const& options) {
+    bool const translate = name == "translate";
     if (options.plots && name != "shadow")
         return fail(Problem({"lab", 0, name}, {"has no picture", "leave --plot away, or choose shadow"}));
+    if (options.subject && !translate)
+        return fail(Problem({"lab", 0, name}, {fmt::format("has nothing to do with \"{}\"", *options.subject), "leave it away"}));
+    if (translate && !options.subject)
+        return fail(Problem({"lab", 0, name}, {"has nothing to translate", "name a 32-bit program, or an address in Debian's i386 busybox like 0x8049000"}));
     auto const table = name == "overhead" ? lab_overhead()
                        : name == "popf"   ? lab_popf()
                        : name == "walk"   ? lab_walk()
                        : name == "shadow" ? lab_shadow(options.plots)
+                       : translate        ? lab_translate(*options.subject)
                                           : fail(Problem({"lab", 0, ""}, {fmt::format("there is no experiment \"{}\"", name),
-                                                                          "choose one of: overhead, popf, shadow, walk"}));
+                                                                          "choose one of: overhead, popf, shadow, translate, walk"}));
     if (!table) return fail(table.error());
     fmt::print("{}", options.json ? table_as_json(*table) : table_as_text(*table));
     return 0;

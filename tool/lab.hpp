@@ -26,3 +26,6 @@ Checked<LabTable> lab_popf();     // an instruction that should trap and does no
 Checked<LabTable> lab_walk();     // memory references of two-dimensional page walks, over live tables
 // Both policies of shadow page tables on three loads. plots: folder for the picture.
 Checked<LabTable> lab_shadow(std::optional<std::filesystem::path> const& plots);
+// A block of 32-bit code and what the binary translator makes of it, one step of optimisation after the other. subject: FILE (a static
+// 32-bit program: its first block), ADDRESS (in Debian's i386 busybox) or FILE@ADDRESS.
+Checked<LabTable> lab_translate(std::string const& subject);

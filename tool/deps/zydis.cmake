@@ -19,3 +19,17 @@ target_include_directories(zydis PRIVATE ${zydis_directory}/src)
 target_compile_definitions(zydis PUBLIC ZYDIS_STATIC_BUILD ZYCORE_STATIC_BUILD ZYDIS_DISABLE_FORMATTER ZYDIS_DISABLE_ENCODER
     ZYDIS_DISABLE_SEGMENT)
 target_compile_options(zydis PRIVATE -O2 -fPIE -w) # host tests are position independent
+
+# The same library's text of instructions, for programs of the host.
+add_library(zydis_formatter STATIC
+    ${zydis_directory}/src/Formatter.c
+    ${zydis_directory}/src/FormatterATT.c
+    ${zydis_directory}/src/FormatterBase.c
+    ${zydis_directory}/src/FormatterBuffer.c
+    ${zydis_directory}/src/FormatterIntel.c
+    ${zydis_directory}/src/String.c
+    ${zydis_directory}/src/Utils.c
+)
+target_link_libraries(zydis_formatter PUBLIC zydis)
+target_include_directories(zydis_formatter PRIVATE ${zydis_directory}/src)
+target_compile_options(zydis_formatter PUBLIC -UZYDIS_DISABLE_FORMATTER PRIVATE -O2 -fPIE -w)

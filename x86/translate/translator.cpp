@@ -90,7 +90,7 @@ public:
         cache_.for_each([&](Block const& block) {
             parts.clear();
             for (Place const* place = &cache_.place(block, block.begin), *end = place + block.places; place != end; ++place)
-                if (place->action == Action::none) parts.push_back({place->code, place->guest});
+                if (place->action == Action::none && (parts.empty() || parts.back().guest != place->guest)) parts.push_back({place->code, place->guest});
             visit({block.eip, block.linear, block.guest_length, block.instructions, cache_.code_address(block.begin),
                    cache_.code_address(block.checked), cache_.code_address(block.plain), {block.begin, block.code_length}, parts});
         });
