@@ -61,7 +61,7 @@ struct Bench {
     Checked<std::vector<BenchRow>> (*measure)();
     Checked<void> (*draw)(std::vector<BenchRow> const& rows, std::filesystem::path const& folder) = nullptr;
 };
-constexpr Bench benches[] = {{"boot", bench_boot}, {"engines", bench_engines}, {"growth", bench_growth, draw_growth}, {"kernel", bench_kernel}, {"time", bench_time}, {"upcall", bench_upcall}};
+constexpr Bench benches[] = {{"boot", bench_boot}, {"engines", bench_engines}, {"growth", bench_growth, draw_growth}, {"kernel", bench_kernel}, {"time", bench_time}, {"translate", bench_translate}, {"upcall", bench_upcall}};
 
 } // namespace
 
@@ -78,7 +78,7 @@ Checked<int> bench(std::optional<std::string> const& name, BenchOptions const& o
         if (options.plots && bench.draw != nullptr) TRY(bench.draw(more, *options.plots));
     }
     if (!known) {
-        return fail(Problem({"bench", 0, ""}, {fmt::format("there is no measurement \"{}\"", *name), "choose one of: boot, engines, growth, kernel, time, upcall"}));
+        return fail(Problem({"bench", 0, ""}, {fmt::format("there is no measurement \"{}\"", *name), "choose one of: boot, engines, growth, kernel, time, translate, upcall"}));
     }
     fmt::print("{}", options.json ? rows_as_json(rows) : rows_as_text(rows));
     if (!options.at_most_peer) return 0;

@@ -46,5 +46,6 @@ Checked<std::vector<BenchRow>> bench_engines(); // a guest under every engine
 Checked<std::vector<BenchRow>> bench_kernel(); // the kernel's operations beside the original's
 Checked<std::vector<BenchRow>> bench_growth(); // the same over the number of things there are
 Checked<std::vector<BenchRow>> bench_time();   // the kernel's fast paths beside the long way, in time
+Checked<std::vector<BenchRow>> bench_translate(); // 32-bit programs under the binary translator, beside the processor and qemu-i386
 // Draws bench_growth's rows, one SVG for each plot. The folder exists.
 Checked<void> draw_growth(std::vector<BenchRow> const& rows, std::filesystem::path const& folder);

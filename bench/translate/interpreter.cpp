@@ -2,7 +2,7 @@
 // A small interpreter: a loop around a switch, which the compiler makes an indirect jump through a table.
 #include "bench/translate/program.hpp"
 
-u32 const usual_rounds = 8;
+u32 const usual_rounds = 700;
 
 namespace {
 
@@ -71,6 +71,6 @@ u32 interpret(u32 limit) {
 
 u32 compute(u32 rounds) {
     u32 sum = 0;
-    for (u32 round = 0; round < rounds; ++round) sum = sum * 3 + interpret(20000 + round);
+    for (u32 round = 0; round < rounds; ++round) sum = sum * 3 + interpret(500 + round % 16);
     return sum;
 }

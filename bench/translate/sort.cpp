@@ -2,7 +2,7 @@
 // Quicksort with a comparison called through a pointer, as qsort has it.
 #include "bench/translate/program.hpp"
 
-u32 const usual_rounds = 6;
+u32 const usual_rounds = 120;
 
 namespace {
 
@@ -31,7 +31,7 @@ void sort(u32* first, u32* last, Compare compare) {
 } // namespace
 
 u32 compute(u32 rounds) {
-    constexpr u32 size = 300000;
+    constexpr u32 size = 20000;
     static u32 numbers[size];
     Random random;
     u32 sum = 0;
