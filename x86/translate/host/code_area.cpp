@@ -9,7 +9,7 @@
 namespace x86::translate::hosted {
 namespace {
 
-constexpr u64 guard = 16 * page_bytes, stack_bytes = 16 * page_bytes;
+constexpr u64 guard = 16 * page_bytes, stack_bytes = 256 * page_bytes;
 constexpr u64 page_at = guard, stack_at = page_at + page_bytes + guard, code_at = stack_at + stack_bytes + guard;
 static_assert(sizeof(StatePage) <= page_bytes);
 
