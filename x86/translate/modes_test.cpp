@@ -134,7 +134,12 @@ private:
     std::mt19937 random_;
 };
 
-class Modes : public testing::Test {
+struct Variant {
+    char const* name;
+    Options options;
+};
+
+class Modes : public testing::TestWithParam<Variant> {
 protected:
     Modes() {
         memory.map(code_at, page_bytes, rights::read | rights::write | rights::execute, true);
@@ -181,12 +186,13 @@ protected:
     Memory memory;
 };
 
-TEST_F(Modes, EndLikeTheEmulator) {
-    constexpr unsigned cases = 20'000;
+TEST_P(Modes, EndLikeTheEmulator) {
+    bool const usual = GetParam().options == Options{};
+    unsigned const cases = usual ? 15'000 : 2'000;
     constexpr u32 trap_flag = 0x100;
     Generator generator(17);
     EmulatorRunner emulator(memory);
-    TranslatorRunner translator(memory, {}, 1 << 20);
+    TranslatorRunner translator(memory, GetParam().options, 1 << 20);
     std::vector<u8> data(data_bytes);
     for (u8& byte : data) byte = static_cast<u8>(generator.bits());
     unsigned halted = 0, raised = 0, differences = 0;
@@ -205,9 +211,15 @@ TEST_F(Modes, EndLikeTheEmulator) {
     EXPECT_FALSE(check_all_blocks(translator.translator()));
     EXPECT_GT(halted, cases / 4);
     EXPECT_GT(raised, cases / 10);
-    std::printf("%u halted, %u raised, emulated %llu of %llu\n", halted, raised, static_cast<unsigned long long>(translator.translator().counters().emulated - halted),
-                static_cast<unsigned long long>(translator.translator().counters().instructions));
 }
+
+constexpr Variant variants[] = {{"AllSteps", {}},
+                                {"WithoutCache", {.cache = false}},
+                                {"WithoutChaining", {.chaining = false}},
+                                {"WithoutRegisters", {.registers = false}},
+                                {"WithoutLazyFlags", {.lazy_flags = false}},
+                                {"WithoutReturnStack", {.return_stack = false}}};
+INSTANTIATE_TEST_SUITE_P(Options, Modes, testing::ValuesIn(variants), [](auto const& variant) { return variant.param.name; });
 
 } // namespace
 } // namespace x86::translate

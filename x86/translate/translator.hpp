@@ -23,6 +23,7 @@ struct Options {
     bool registers{true};    // guest registers stay in host registers between instructions; else in State
     bool lazy_flags{true};   // flags stay in the host's flags; else in State after each instruction that writes them
     bool return_stack{true}; // CALL and RET use the host's; else RET is an indirect jump
+    bool operator==(Options const&) const = default;
 };
 
 // The memory of generated code. All of it is the translator's until it is destroyed.
