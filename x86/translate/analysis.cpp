@@ -38,7 +38,6 @@ public:
         switch (d_.form) {
         case Form::string: return strings_are_flat();
         case Form::vector_mask: return d_.address_size == 4 && context_.flat(d_.segment) && d_.segment != SegmentName::cs;
-        case Form::loop: return d_.address_size == 4;
         case Form::clear_interrupt:
         case Form::set_interrupt:
         case Form::pop_flags: return context_.mode.cpl == 0;

@@ -91,6 +91,7 @@ private:
     void jump(Decoded const& d);
     void jump_if(Decoded const& d);
     void loop(Decoded const& d);
+    void loop16(Decoded const& d);
     void call(Decoded const& d, unsigned number);
     void call_indirect(Decoded const& d, unsigned number);
     void landing(Decoded const& d, unsigned number);

@@ -13,6 +13,7 @@ using namespace host;
 namespace {
 
 constexpr u8 jump_rel32 = 0xe9, call_rel32 = 0xe8, jump_rm = 4, call_rm = 2;
+constexpr u8 loop_while_zero = 0xe1, loop_always = 0xe2, jump_if_zero = 0xe3;
 
 } // namespace
 
@@ -60,9 +61,39 @@ void Builder::jump_if(Decoded const& d) {
     leave_to(target, static_cast<u8>(0x80 | (d.opcode & 0xf)), target <= block_.eip_of(d));
 }
 
-void Builder::loop(Decoded const& d) {
+// Counts in cx, which no instruction of 64-bit code does.
+void Builder::loop16(Decoded const& d) {
     u32 const target = block_.target_of(d);
-    bool const counts = d.opcode != 0xe3; // JECXZ
+    bool const checked = target <= block_.eip_of(d);
+    if (d.opcode != jump_if_zero) {
+        e_.lea(r10, at(ecx, -1));
+        e_.instruction({.value = 0x89, .size16 = true}, r10, in(ecx));
+        if (!options_.registers) e_.store(general(ecx), ecx);
+    }
+    e_.move(r11, ecx);
+    e_.zero_extend16(ecx, ecx);
+    u8* const zero = e_.skip_if_rcx_zero();
+    e_.move(ecx, r11);
+    if (d.opcode == jump_if_zero) {
+        e_.byte(0xeb); // over move and jump
+        e_.byte(8);
+        e_.land(zero);
+        e_.move(ecx, r11);
+        return leave_to(target, jump_rel32, checked);
+    }
+    if (d.opcode != loop_always) {
+        e_.byte(d.opcode == loop_while_zero ? 0x75 : 0x74); // over the jump
+        e_.byte(5);
+    }
+    leave_to(target, jump_rel32, checked);
+    e_.land(zero);
+    e_.move(ecx, r11);
+}
+
+void Builder::loop(Decoded const& d) {
+    if (d.address_size == 2) return loop16(d);
+    u32 const target = block_.target_of(d);
+    bool const counts = d.opcode != jump_if_zero;
     if (counts && !options_.registers) {
         e_.lea(ecx, at(ecx, -1));
         e_.store(general(ecx), ecx);

@@ -213,6 +213,47 @@ TEST_P(Modes, EndLikeTheEmulator) {
     EXPECT_GT(raised, cases / 10);
 }
 
+// 16-bit code with calls, loops of every kind and jumps: the sum that it makes.
+TEST_P(Modes, SixteenBitProgram) {
+    Generator generator(3);
+    auto test = generator.next();
+    while (test.code_size != 2 || test.stack_size != 2) test = generator.next();
+    test.code = {
+        0xb9, 0x20, 0x00,       // 00 mov cx, 32
+        0x31, 0xc0,             // 03 xor ax, ax
+        0xe8, 0x1e, 0x00,       // 05 call 26h
+        0xe2, 0xfb,             // 08 loop 05
+        0xb9, 0x05, 0x00,       // 0a mov cx, 5
+        0x3d, 0x00, 0x00,       // 0d cmp ax, 0
+        0xe0, 0xfb,             // 10 loopne 0d
+        0xe3, 0x02,             // 12 jcxz 16
+        0xb0, 0xff,             // 14 mov al, ffh
+        0x66, 0xe8, 0x0a, 0, 0, 0, // 16 call dword 26h
+        0x39, 0xc0,             // 1c cmp ax, ax
+        0xb9, 0x03, 0x00,       // 1e mov cx, 3
+        0xe1, 0xfe,             // 21 loope 21
+        0x01, 0xc8,             // 23 add ax, cx
+        0xf4,                   // 25 hlt
+        0x01, 0xc8,             // 26 add ax, cx
+        0xbb, 0x30, 0x00,       // 28 mov bx, 30h
+        0xff, 0xe3,             // 2b jmp bx
+        0xf4, 0xf4, 0xf4,
+        0x67, 0x83, 0x3c, 0x24, 0x1c, // 30 cmp word [esp], 1ch: an address of 32 bits
+        0x90, 0x90, 0x90,
+        0xc3,                   // 38 ret
+    };
+    for (auto& segment : test.segments) segment.limit = 0xffff;
+    std::vector<u8> const data(data_bytes);
+    EmulatorRunner emulator(memory);
+    TranslatorRunner translator(memory, GetParam().options, 1 << 20);
+    test.general[4] = 0x1000;
+    auto const expected = run(emulator, test, data);
+    auto const got = run(translator, test, data);
+    EXPECT_EQ(expected.stop.why, Stop::Why::halted);
+    EXPECT_EQ(expected.state.general[0] & 0xffff, 32u * 33 / 2);
+    EXPECT_EQ(difference(test, got, expected), "");
+}
+
 constexpr Variant variants[] = {{"AllSteps", {}},
                                 {"WithoutCache", {.cache = false}},
                                 {"WithoutChaining", {.chaining = false}},
