@@ -35,18 +35,21 @@ void Builder::entries() {
     built_.plain = e_.position();
 }
 
-// Goes on if r9d is the eip of instruction `next` (which may be the one behind the block); the first instruction has 5 bytes or more: it can be
-// overwritten by a jump at once.
+// Goes on if r9d is the eip of instruction `next` (which may be the one behind the block); whoever jumps here has copied ecx to r11d. The first
+// instruction has 5 bytes or more: it can be overwritten by a jump at once.
 void Builder::verify(u8 const* otherwise, unsigned next) {
     u32 const eip = next < block_.count ? block_.eip_of(block_.instructions[next]) : block_.eip + block_.length;
-    for (unsigned const code : {0x45u, 0x8du, 0x99u}) e_.byte(code); // lea r11d, [r9 + disp32]
+    if (flags_are_dead(block_, next)) {
+        e_.instruction({.value = 0x81}, 7, in(r9)); // cmp
+        e_.word32(eip);
+        return e_.jump_if_not_equal(otherwise);
+    }
+    for (unsigned const code : {0x41u, 0x8du, 0x89u}) e_.byte(code); // lea ecx, [r9 + disp32]
     e_.word32(0 - u64{eip});
-    e_.move(r10, ecx);
-    e_.move(ecx, r11);
     u8* const same = e_.skip_if_rcx_zero();
     e_.jump(otherwise);
     e_.land(same);
-    e_.move(ecx, r10);
+    e_.move(ecx, r11);
 }
 
 void Builder::note(Decoded const& d, Action action) {

@@ -170,7 +170,10 @@ void Builder::ret(Decoded const& d) {
     }
     move_stack(d.operand_size + (d.immediate & 0xffff));
     e_.move(r9, r12);
-    if (options_.return_stack) return e_.byte(0xc3);
+    if (options_.return_stack) {
+        e_.move(r11, ecx); // as landings expect it
+        return e_.byte(0xc3);
+    }
     if (options_.chaining) return emit_dispatch(e_, stubs_, jump_rm);
     e_.jump(stubs_.missing_target);
 }

@@ -31,12 +31,12 @@ void Builder::pop_register(Decoded const& d) {
         e_.instruction({.value = 0x8b, .size16 = half}, to, slot);
         return move_stack(d.operand_size);
     }
-    e_.load(r12, slot); // esp is first incremented, then loaded: what counts of 16 bits is the upper half
-    if (half) {
+    if (half) { // esp is first incremented, which its upper half shows
+        e_.load16(r12, slot);
         move_stack(d.operand_size);
         e_.instruction({.value = 0x89, .size16 = true}, r12, in(esp));
     } else {
-        e_.move(esp, r12);
+        e_.load(esp, slot);
     }
 }
 
@@ -85,7 +85,10 @@ void Builder::push_all(Decoded const& d) {
 
 void Builder::pop_all(Decoded const& d) {
     bool const half = d.operand_size == 2;
-    for (i64 const end : {0, 7}) e_.load(r12, stack(d, end * d.operand_size, d.operand_size)); // both may fault, before any register changes
+    for (i64 const end : {0, 7}) { // what may fault, before any register changes
+        auto const slot = stack(d, end * d.operand_size, d.operand_size);
+        e_.instruction({.value = 0x8b, .size16 = half}, r12, slot);
+    }
     for (u8 guest = 0; guest < 8; ++guest) {
         if (guest == 4) continue;
         auto const slot = stack(d, (7 - i64{guest}) * d.operand_size, d.operand_size);

@@ -35,7 +35,7 @@ public:
         std::size_t part = 0;
         while (at_ < block_.code.size()) {
             if (part < block_.parts.size() && block_.parts[part].code <= at_) {
-                r9_is_address_ = false; // each guest instruction computes its own
+                r9_is_address_ = r10_is_index_ = false; // each guest instruction computes its own
                 while (part < block_.parts.size() && block_.parts[part].code <= at_) ++part;
             }
             auto const rest = block_.code.subspan(at_);
@@ -76,7 +76,9 @@ private:
                 if (char const* wrong = jump(block_.address + at_ + now_.length + operand.imm.value.u)) return wrong;
             if (operand.type != ZYDIS_OPERAND_TYPE_REGISTER || !writes) continue;
             if (char const* wrong = written(operand)) return wrong;
-            if (full(operand.reg.value) != ZYDIS_REGISTER_R9) continue;
+            auto const whole = full(operand.reg.value);
+            if (whole == ZYDIS_REGISTER_R10) r10_is_index_ = now_.mnemonic == ZYDIS_MNEMONIC_MOVZX;
+            if (whole != ZYDIS_REGISTER_R9) continue;
             writes_r9 = true;
             r9_in_32_bits = operand.size == 32;
         }
@@ -144,7 +146,7 @@ private:
         }
         if (m.index != ZYDIS_REGISTER_R10) return "beside State";
         if (m.scale == 1 && m.disp.value == 0) return before_ == ZYDIS_MNEMONIC_MOV && !writes ? nullptr : "no check of the event";
-        bool const table = m.scale == 8 && layout_.state + static_cast<u64>(m.disp.value) == layout_.table && before_ == ZYDIS_MNEMONIC_MOVZX;
+        bool const table = m.scale == 8 && layout_.state + static_cast<u64>(m.disp.value) == layout_.table && r10_is_index_;
         bool const jumps = now_.mnemonic == ZYDIS_MNEMONIC_JMP || now_.mnemonic == ZYDIS_MNEMONIC_CALL;
         return table && jumps ? nullptr : "no use of the table";
     }
@@ -166,7 +168,7 @@ private:
     ZydisDecodedInstruction now_{};
     ZydisDecodedOperand operands_[ZYDIS_MAX_OPERAND_COUNT];
     ZydisMnemonic before_{};
-    bool r9_is_address_{};
+    bool r9_is_address_{}, r10_is_index_{};
     std::set<u64> starts_;
     std::vector<u64> jumps_inside_;
 };

@@ -46,6 +46,7 @@ void emit_dispatch(Emitter& e, Stubs const& stubs, u8 how) {
     } else {
         e.zero_extend16(r10, r9);
     }
+    e.move(r11, ecx);
     e.instruction({.value = 0xff}, how,
                   {.memory = true, .base = state, .index = r10, .scale = 3, .displacement = stubs.table});
 }
@@ -60,7 +61,7 @@ void emit_stubs(Emitter& e, Stubs& stubs, bool chaining) {
     emit_reason(e, Reason::emulate);
     e.jump(leave);
     stubs.wrong_block = e.position();
-    e.move(ecx, r10);
+    e.move(ecx, r11);
     stubs.missing_target = e.position();
     e.store(eip, r9);
     stubs.missing = e.position();
@@ -71,7 +72,7 @@ void emit_stubs(Emitter& e, Stubs& stubs, bool chaining) {
     e.lea_wide(rsp, at(rsp, -8)); // the entry stays
     e.jump(e.position() + 8); // over the move
     stubs.wrong_return = e.position();
-    e.move(ecx, r10);
+    e.move(ecx, r11);
     stubs.dispatch = e.position();
     if (chaining) {
         emit_dispatch(e, stubs, 4);

@@ -15,7 +15,7 @@ struct Stubs {
     u8 const* emulate;        // likewise
     u8 const* missing_target; // leave for r9d
     u8 const* dispatch;       // to the block of r9d
-    u8 const* wrong_block;    // at an indirect entry that is not r9d's; ecx is in r10d
+    u8 const* wrong_block;    // at an indirect entry that is not r9d's; ecx is in r11d
     u8 const* wrong_return;   // behind a call that r9d does not return to; likewise
     u8 const* bottom;         // RET with nothing on the return stack
     i64 table;                // from State to the table of indirect entries
@@ -31,7 +31,7 @@ inline Operand general(u8 guest) { return field(offsetof(State, general) + guest
 inline Operand const eip = field(offsetof(State, eip));
 } // namespace host
 
-// r10 = index of r9d in the table; `how` jumps (FF /4) or calls (FF /2) there.
+// r10 = index of r9d in the table, r11d = ecx, as indirect entries expect it; `how` jumps (FF /4) or calls (FF /2) there.
 void emit_dispatch(Emitter& e, Stubs const& stubs, u8 how);
 
 // Writes the code; `table` and `byte_index` are already right. Chaining: else every indirect jump leaves.
