@@ -148,7 +148,7 @@ bool flags_are_dead(GuestBlock const& block, unsigned from) {
         bool const inside = d.form == Form::copy || d.form == Form::copy_register || d.form == Form::address || d.form == Form::none;
         if (!inside || (d.memory && d.form != Form::address)) return false;
         auto const& facts = *d.facts;
-        if (facts.fpu) return false;
+        if (facts.fpu || facts.reads_flags) return false;
         if (facts.kills_flags) return true;
         if (!facts.spares_flags) return false;
     }
