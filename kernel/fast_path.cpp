@@ -139,8 +139,14 @@ Tcb* caller_to_answer(Tcb& self) {
 }
 
 [[gnu::noinline]] bool answer_fault(Tcb& self, Tcb& caller) {
-    bool const goes_on = apply_fault_reply(self, caller);
-    caller.fault = {};
+    bool goes_on;
+    if (caller.fault.label == abi::FaultLabel::trap32) {
+        goes_on = apply_trap32_reply(self, caller);
+        caller.fault.end_trap32();
+    } else {
+        goes_on = apply_fault_reply(self, caller);
+        caller.fault = {};
+    }
     caller.state = goes_on ? ThreadState::restart : ThreadState::inactive;
     return goes_on;
 }
@@ -178,7 +184,7 @@ Tcb* reply(Kernel& kernel, Tcb& self) {
 
 } // namespace
 
-Tcb* trap_32(Kernel& kernel, Fault const& fault) {
+Tcb* trap_32(Kernel& kernel, Trap32Event const& trap) {
     Tcb& self = kernel.current();
     Slot const* const slot = lookup_at_once(self.cap(Tcb::cspace), self.fault_handler);
     if (!slot || !slot->cap().is<EndpointCap>()) return nullptr;
@@ -186,7 +192,7 @@ Tcb* trap_32(Kernel& kernel, Fault const& fault) {
     if (!endpoint.rights.write() || !endpoint.rights.call() || endpoint.object->state() != Endpoint::State::receiving)
         return nullptr;
     Tcb& receiver = endpoint.object->take_head();
-    self.fault = fault;
+    self.fault.become_trap32(trap.event, trap.error_code, trap.address);
     receiver.info_register() =
         abi::MessageInfo::make(static_cast<u64>(abi::FaultLabel::trap32), write_trap32_message(self, receiver)).word;
     receiver.badge_register() = endpoint.badge;

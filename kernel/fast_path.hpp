@@ -5,13 +5,13 @@
 
 class Kernel;
 class Tcb;
-struct Fault;
+struct Trap32Event;
 
 namespace fast_path {
 
 // The system call of the current thread. Who runs next, or null.
 Tcb* system_call(Kernel& kernel);
 // The fault of the current thread, a 32-bit one, goes to its handler, which waits. Who runs next, or null.
-Tcb* trap_32(Kernel& kernel, Fault const& fault);
+Tcb* trap_32(Kernel& kernel, Trap32Event const& trap);
 
 } // namespace fast_path

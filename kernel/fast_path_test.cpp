@@ -107,7 +107,7 @@ private:
         world_.state().save(slow_);
         world_.state().restore(before_);
         if (auto const* const trap = std::get_if<Trap32Event>(&happening.event)) {
-            if (fast_path::trap_32(kernel, Fault::trap32(trap->event, trap->error_code, trap->address))) ++count.taken;
+            if (fast_path::trap_32(kernel, *trap)) ++count.taken;
             else if (!world_.state().is(before_)) return explain(happening, before_);
             world_.state().restore(before_);
         }

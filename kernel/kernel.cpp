@@ -56,7 +56,7 @@ Tcb& Kernel::handle_other(Cpu& cpu, Event const& event) {
                        raise(current(), Fault::unknown_syscall(static_cast<u64>(number)));
                    },
                    [](VmExitEvent) { /* on_guest_stop saw to it */ },
-                   [](Trap32Event const&) { /* handle_32_bit */ },
+                   [](Trap32Event const&) { /* handle_trap_32 */ },
                },
                event);
     return finish(next_thread());

@@ -33,7 +33,9 @@ public:
     // a thread (user mode, or its Vcpu when it is running_vm; 32-bit code when it is running_32) or the idle thread.
     [[nodiscard]] Tcb& handle(Cpu& cpu, Event const& event) {
         if (std::holds_alternative<SyscallEvent>(event)) return handle_syscall(cpu);
-        return cpu.current->state == ThreadState::running_32 ? handle_32_bit(cpu, event) : handle_other(cpu, event);
+        if (cpu.current->state != ThreadState::running_32) return handle_other(cpu, event);
+        if (auto const* const trap = std::get_if<Trap32Event>(&event)) return handle_trap_32(cpu, *trap);
+        return handle_interrupt_32(cpu, std::get<InterruptEvent>(event));
     }
     [[nodiscard]] Tcb& handle_syscall(Cpu& cpu) { return finish(next_after_syscall(cpu)); }
     // In two parts, for a caller who wants to know early whether next is just running: if so, go_on_with(), else finish().
@@ -44,8 +46,9 @@ public:
     }
     Tcb& finish(Tcb& next);
     [[nodiscard]] Tcb& handle_other(Cpu& cpu, Event const& event); // no SyscallEvent, not of a 32-bit thread
-    // Of a 32-bit thread: Trap32Event or InterruptEvent. (When it is wide, SyscallEvent is its as well.)
-    [[nodiscard]] Tcb& handle_32_bit(Cpu& cpu, Event const& event);
+    // All that can happen in a 32-bit thread, but for SYSCALL of a wide one.
+    [[nodiscard]] Tcb& handle_trap_32(Cpu& cpu, Trap32Event const& trap);
+    [[nodiscard]] Tcb& handle_interrupt_32(Cpu& cpu, InterruptEvent interrupt);
     // Boot: the first thread is `thread`.
     [[nodiscard]] Tcb& start(Cpu& cpu, Tcb& thread);
     void set(Options const& options) { options_ = options; }

@@ -6,20 +6,24 @@
 #include "kernel/kernel.hpp"
 #include "kernel/memory/composed_root.hpp"
 
-Tcb& Kernel::handle_32_bit(Cpu& cpu, Event const& event) {
+Tcb& Kernel::handle_trap_32(Cpu& cpu, Trap32Event const& trap) {
     cpu_ = &cpu;
-    Tcb& thread = current();
-    Tcb* next = nullptr;
-    if (auto const* const trap = std::get_if<Trap32Event>(&event)) {
-        Fault const fault = Fault::trap32(trap->event, trap->error_code, trap->address);
-        if (options_.fast_paths) next = fast_path::trap_32(*this, fault);
-        if (!next) raise(thread, fault);
-    } else if (auto const* const interrupt = std::get_if<InterruptEvent>(&event)) {
-        on_interrupt(interrupt->vector);
+    Tcb* next = options_.fast_paths ? fast_path::trap_32(*this, trap) : nullptr;
+    if (!next) {
+        raise(current(), Fault::trap32(trap.event, trap.error_code, trap.address));
+        next = &next_thread();
     }
-    if (!next) next = &next_thread();
-    if (next != &thread) machine::end_32_bit();
+    machine::end_32_bit(); // the thread waits now, or has stopped
     return finish(*next);
+}
+
+Tcb& Kernel::handle_interrupt_32(Cpu& cpu, InterruptEvent interrupt) {
+    cpu_ = &cpu;
+    Tcb const& thread = current();
+    on_interrupt(interrupt.vector);
+    Tcb& next = next_thread();
+    if (&next != &thread) machine::end_32_bit();
+    return finish(next);
 }
 
 void Kernel::go_on_in_32_bit(Tcb& thread, bool another) {
@@ -51,6 +55,8 @@ void Kernel::on_wide_syscall(Tcb& thread) {
 
 // What a wide thread has from 512 GiB on: that of its VSpace now.
 u64 Kernel::upper_entry(Tcb const& thread) const {
+    Cap const& vspace = thread.cap(Tcb::vspace);
+    if (vspace.is_mapped<Pml4Cap>() && !asids.lost_a_pool()) return vspace.get<Pml4Cap>().table->entries[1]; // load_address_space
     auto const root = live_space(thread);
     return root ? root->table->entries[1] : 0;
 }

@@ -466,14 +466,13 @@ TEST_F(Wide, WithoutItsVspaceNothingIsThere) {
     EXPECT_EQ(kernel.machine.upper_32, 0u);
 }
 
-TEST_F(Wide, AVspaceThatLostItsAsidIsNotUsed) {
+TEST_F(Wide, AVspaceThatLostItsAsidPoolIsNotUsed) {
     make_wide();
     upper_table();
     run_again();
     EXPECT_NE(kernel.machine.upper_32, 0u);
     kernel.checking = false;
-    auto const vspace = kernel.get<Pml4Cap>(abi::initial_slot::vspace);
-    kernel.kernel.asids.release(vspace.asid, vspace.table);
+    kernel.kernel.asids.set_pool(AsidTable::pool_of(kernel.get<Pml4Cap>(abi::initial_slot::vspace).asid), nullptr);
     run_again();
     EXPECT_EQ(kernel.machine.upper_32, 0u);
 }

@@ -44,8 +44,11 @@ Context* on_syscall() {
     });
 }
 Context* enter(Event const& event) { return go_on(handle(event)); }
-Context* enter_from_32_bit(Event const& event) {
-    return go_on(the_kernel.with([&](Kernel& kernel) { return &kernel.handle_32_bit(the_cpu, event); }));
+Context* enter_trap_32(u64 event, u64 error_code, u64 address) {
+    return go_on(the_kernel.with([&](Kernel& kernel) { return &kernel.handle_trap_32(the_cpu, {event, error_code, address}); }));
+}
+Context* enter_interrupt_32(u8 vector) {
+    return go_on(the_kernel.with([&](Kernel& kernel) { return &kernel.handle_interrupt_32(the_cpu, {vector}); }));
 }
 
 void run(Environment const& environment) {

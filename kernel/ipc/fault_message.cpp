@@ -72,19 +72,27 @@ template <class Word> void apply_trap32_words(Tcb const& replier, abi::UserConte
     if (words > at::eflags) registers.rflags = sane_rflags_32(replier.message_register(at::eflags));
     abi::IpcBuffer const* const buffer = replier.buffer(false);
     if (!buffer) return;
-#pragma GCC unroll 17 // which register it is stands in the instruction then
-    for (unsigned i = at::eax; i < all; ++i) {
-        if (i >= words) return;
+    auto const apply = [&](unsigned i) {
         bool const base = i == at::fs_base || i == at::gs_base;
         u64 const word = buffer->message[i];
         registers.*general_registers[i - at::eax] = base ? fit_address<Word>(word) : static_cast<Word>(word);
+    };
+    if (words < all) {
+#pragma GCC unroll 0
+        for (unsigned i = at::eax; i < words; ++i) apply(i);
+        return;
     }
+#pragma GCC unroll 17 // which register it is stands in the instruction then
+    for (unsigned i = at::eax; i < all; ++i) apply(i);
 }
 
-void apply_trap32_reply(Tcb const& replier, Tcb& faulted) {
+} // namespace
+
+bool apply_trap32_reply(Tcb const& replier, Tcb& faulted) {
     namespace at = abi::trap32_reply;
     static_assert(at::eflags == abi::register_message_words - 1, "those in registers are not general ones");
-    u64 const words = abi::MessageInfo{replier.context.registers.rsi}.length();
+    abi::MessageInfo const info{replier.context.registers.rsi};
+    u64 const words = info.length();
     faulted.context.restore_all = 1;
     if (words > at::flags) {
         u64 const flags = replier.message_register(at::flags);
@@ -93,7 +101,10 @@ void apply_trap32_reply(Tcb const& replier, Tcb& faulted) {
     }
     if (faulted.is_wide()) apply_trap32_words<u64>(replier, faulted.registers(), words);
     else apply_trap32_words<u32>(replier, faulted.registers(), words);
+    return info.label() == 0;
 }
+
+namespace {
 
 template <class Word> u64 write_trap32_words(Tcb const& faulted, Tcb& receiver) {
     namespace at = abi::trap32;
@@ -175,9 +186,7 @@ bool apply_fault_reply(Tcb const& replier, Tcb& faulted) {
     case abi::FaultLabel::user_exception:
         apply_registers(replier, faulted, exception_registers);
         return info.label() == 0;
-    case abi::FaultLabel::trap32:
-        apply_trap32_reply(replier, faulted);
-        return info.label() == 0;
+    case abi::FaultLabel::trap32: return apply_trap32_reply(replier, faulted);
     case abi::FaultLabel::null:
     case abi::FaultLabel::cap_fault:
     case abi::FaultLabel::debug_exception:

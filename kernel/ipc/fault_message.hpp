@@ -10,6 +10,7 @@ u64 write_trap32_message(Tcb const& faulted, Tcb& receiver); // the same for a t
 
 // Applies the registers in the replier's message to the faulted thread. Does the thread go on?
 bool apply_fault_reply(Tcb const& replier, Tcb& faulted);
+bool apply_trap32_reply(Tcb const& replier, Tcb& faulted); // the same to a trap32 fault
 
 // Makes a value a user gave fit for a register: ABI 7.1.2.
 u64 sane_address(u64 value); // rip, FS and GS base

@@ -26,6 +26,18 @@ struct Fault {
     using TrapEvent = Bits<63, 32>; // of trap32's second word
     using TrapCode = Bits<31, 0>;
     static Fault trap32(u64 event, u64 error_code, u64 address) {
-        return {abi::FaultLabel::trap32, false, address, TrapEvent::make(event) | TrapCode::make(error_code)};
+        Fault fault;
+        fault.become_trap32(event, error_code, address);
+        return fault;
+    }
+    // The same where there was none, and back: three words of eight.
+    void become_trap32(u64 event, u64 error_code, u64 address) {
+        label = abi::FaultLabel::trap32;
+        first = address;
+        second = TrapEvent::make(event) | TrapCode::make(error_code);
+    }
+    void end_trap32() {
+        label = abi::FaultLabel::null;
+        first = second = 0;
     }
 };

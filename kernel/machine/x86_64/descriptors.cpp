@@ -25,7 +25,7 @@ static_assert(sizeof(TaskState) == 104);
 
 struct Gate { // Intel SDM vol. 3, 6.14.1
     u64 low, high;
-    static Gate make(u64 handler, unsigned ist, bool from_user) {
+    static constexpr Gate make(u64 handler, unsigned ist, bool from_user) {
         u64 const type = from_user ? 0xee : 0x8e; // present interrupt gate
         return {Bits<15, 0>::get(handler) | u64{0x08} << 16 | u64{ist} << 32 | type << 40 |
                     Bits<31, 16>::get(handler) << 48,
@@ -78,7 +78,9 @@ constinit TrapStack trap_stacks[sizeof vectors_with_stacks]{};
 
 // INT 255 does nothing: ABI 4.7. In a 32-bit thread it is a fault like every other INT n.
 void set_spurious_gate(bool from_user) {
-    gates[spurious_vector] = Gate::make(reinterpret_cast<u64>(&ignore_interrupt), 0, from_user);
+    constexpr u64 user = Gate::make(0, 0, true).low & ~Gate::make(0, 0, false).low;
+    if (from_user) gates[spurious_vector].low |= user;
+    else gates[spurious_vector].low &= ~user;
 }
 
 void fill_gates() {
@@ -95,7 +97,7 @@ void fill_gates() {
     u64 const ignore = reinterpret_cast<u64>(&ignore_interrupt);
     for (unsigned vector = 0x20; vector < first_irq_vector; ++vector)
         gates[vector] = Gate::make(ignore, 0, false);
-    set_spurious_gate(true);
+    gates[spurious_vector] = Gate::make(ignore, 0, true);
 }
 
 TableRegister const gdt{sizeof descriptors - 1, reinterpret_cast<u64>(descriptors)};

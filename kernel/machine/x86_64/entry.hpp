@@ -28,4 +28,6 @@ Context* on_trap_32(u64 vector, u64 error_code); // from a 32-bit thread; vector
 
 // Every event but SYSCALL goes from trap.cpp to here: kernel/boot/enter.cpp.
 Context* enter(Event const& event);
-Context* enter_from_32_bit(Event const& event);
+// Of a 32-bit thread: the words of a Trap32Event, or the vector of an InterruptEvent.
+Context* enter_trap_32(u64 event, u64 error_code, u64 address);
+Context* enter_interrupt_32(u8 vector);

@@ -70,16 +70,16 @@ Context* on_trap(u64 number, u64 error_code) {
 
 Context* on_trap_32(u64 number, u64 error_code) {
     using namespace abi::trap32;
-    if (number == page_fault) return enter_from_32_bit(Trap32Event{page_fault, error_code, processor::read_cr2()});
-    if (number == syscall_of_32_bit) return enter_from_32_bit(Trap32Event{event_word::Syscall::mask, 0, 0});
+    if (number == page_fault) return enter_trap_32(page_fault, error_code, processor::read_cr2());
+    if (number == syscall_of_32_bit) return enter_trap_32(event_word::Syscall::mask, 0, 0);
     u8 const vector = static_cast<u8>(number);
     if (vector >= first_interrupt) {
-        if (!may_be_software_interrupt(vector)) return enter_from_32_bit(InterruptEvent{vector});
+        if (!may_be_software_interrupt(vector)) return enter_interrupt_32(vector);
         if (was_a_device(vector)) return current_context;
     }
     if (vector == double_fault || vector == machine_check) stop_for(vector);
     bool const software = vector >= first_interrupt || vector == breakpoint || vector == overflow;
-    return enter_from_32_bit(Trap32Event{vector | event_word::Software::make(software), error_code, 0});
+    return enter_trap_32(vector | event_word::Software::make(software), error_code, 0);
 }
 
 extern "C" [[noreturn]] void on_kernel_fault(KernelFault const& fault);
