@@ -184,13 +184,33 @@ Checked<void> check_shadow_fields(Vm const& vm, std::optional<Located<u64>> cons
                                                fmt::format("write at least \"{}K\"", least_shadow_memory >> 10)}));
 }
 
+// Keys that mean something to a kernel only.
+Checked<void> check_kernel_fields(Fields const& fields) {
+    for (auto const* key : {"kernel", "initramfs", "command_line"})
+        if (fields.find(key) != nullptr)
+            return fail(Problem(fields.place(key), {"means nothing beside a boot sector", "remove it, or remove boot_sector"}));
+    return {};
+}
+
+Checked<void> check_real_mode(Vm const& vm) {
+    bool const runs = vm.engine.value == Engine::nested || vm.engine.value == Engine::translate;
+    if (!vm.boot_sector || runs) return {};
+    return fail(Problem(vm.boot_sector->place, {fmt::format("starts in real mode, and engine \"{}\" runs protected mode only",
+                                                            engine_name(vm.engine.value)),
+                                                "write engine = \"nested\""}));
+}
+
 Checked<Vm> read_vm(Located<toml::table const*> const& entry) {
     auto const fields = TRY(Fields::open(*entry.value, entry.place,
-                                         {"name", "kernel", "initramfs", "command_line", "memory", "monitor_memory", "engine",
+                                         {"name", "kernel", "boot_sector", "initramfs", "command_line", "memory", "monitor_memory", "engine",
                                           "shadow", "shadow_memory", "patch", "keyboard", "priority", "restart", "report_at", "report_json"}));
     Vm result;
     result.name = TRY(read_name(fields, "\"linux\""));
-    result.kernel = TRY(fields.required_text("kernel", "\"debian-cloud\""));
+    result.boot_sector = TRY(fields.text("boot_sector"));
+    if (result.boot_sector)
+        TRY(check_kernel_fields(fields));
+    else
+        result.kernel = TRY(fields.required_text("kernel", "\"debian-cloud\""));
     result.initramfs = TRY(fields.text("initramfs"));
     auto const command_line = TRY(fields.text("command_line"));
     result.command_line = command_line ? *command_line : Located{std::string(), fields.place("command_line")};
@@ -200,6 +220,7 @@ Checked<Vm> read_vm(Located<toml::table const*> const& entry) {
     auto const shadow_memory = TRY(fields.size("shadow_memory", page));
     result.patch = TRY(fields.boolean("patch"));
     TRY(check_shadow_fields(result, shadow_memory));
+    TRY(check_real_mode(result));
     if (has_shadow(result.engine.value)) result.shadow_memory = shadow_memory ? shadow_memory->value : default_shadow_memory;
     auto const monitor = TRY(fields.size("monitor_memory", page));
     // A capability is 32 bytes; the CNode is a power of two, and half of its slots are the library OS's.

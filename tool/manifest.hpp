@@ -61,7 +61,8 @@ enum class ShadowPolicy { fill, sync };
 
 struct Vm {
     Located<std::string> name;
-    Located<std::string> kernel;
+    Located<std::string> kernel; // or
+    std::optional<Located<std::string>> boot_sector;
     std::optional<Located<std::string>> initramfs;
     Located<std::string> command_line;
     Located<u64> memory;         // guest RAM

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "protocol/component.hpp"
+#include "tool/boot_sector.hpp"
 #include "tool/bzimage.hpp"
 #include "tool/elf.hpp"
 #include "tool/manifest_check.hpp"
@@ -220,12 +221,20 @@ private:
         if (vm.patch && !vm.patch->value) add_arguments({"--no-patch"});
         result.grants = {console_grant(vm.name.value), {GrantKind::timer, "timer", 0, 0},
                          {GrantKind::guest, "guest", vm.memory.value, std::to_underlying(guest_kind(vm.engine.value))},
-                         {GrantKind::file, "kernel", TRY(add_kernel(vm)), 0}};
+                         TRY(vm.boot_sector ? add_boot_sector(*vm.boot_sector) : add_kernel(vm))};
         if (vm.initramfs) result.grants.push_back({GrantKind::file, "initramfs", TRY(add_initramfs(vm)), 0});
         return finish(std::move(result), vm.name.place, vm.command_line.place);
     }
 
-    Checked<u32> add_kernel(Vm const& vm) {
+    Checked<PlannedGrant> add_boot_sector(Located<std::string> const& written) {
+        auto const path = guest_file(written, tree_);
+        u32 const index = TRY(add_file(written.value, path, written.place));
+        auto const checked = check_boot_sector(plan_.files_[index].bytes);
+        if (!checked) return fail(Problem(written.place, {path.string() + " " + checked.error().what, checked.error().cure}));
+        return PlannedGrant{GrantKind::file, "boot_sector", index, 0};
+    }
+
+    Checked<PlannedGrant> add_kernel(Vm const& vm) {
         auto const path = guest_file(vm.kernel, tree_);
         u32 const index = TRY(add_file(vm.kernel.value, path, vm.kernel.place));
         auto const kernel = check_bzimage(plan_.files_[index].bytes);
@@ -234,7 +243,7 @@ private:
             return fail(Problem(vm.kernel.place, {path.string() + " is a 64-bit kernel, and engine \"trap\" runs 32-bit guests",
                                                   "write kernel = \"debian-686\", or engine = \"shadow\" or \"nested\""}));
         kernel_end_ = kernel_load_address + kernel->run_size;
-        if (kernel_end_ <= vm.memory.value) return index;
+        if (kernel_end_ <= vm.memory.value) return PlannedGrant{GrantKind::file, "kernel", index, 0};
         return fail(Problem(vm.memory.place, {fmt::format("{} are too little for the kernel, which needs {} MiB",
                                                           size_text(vm.memory.value), mebibytes_up(kernel_end_)),
                                               "raise the VM's memory"}));

@@ -31,6 +31,21 @@ std::span<u8 const> file(GrantInfo const& grant) {
     return {reinterpret_cast<u8 const*>(grant.address), grant.second};
 }
 
+using Image = std::variant<vmm::BzImage, vmm::BootSector>;
+
+template <class Kind> std::expected<Image, Failure> check(GrantInfo const& grant, char const* name) {
+    auto const image = Kind::check(file(grant));
+    if (!image) return fail(Failure{std::string("the ") + name + " " + image.error().text});
+    return *image;
+}
+
+// What the guest is booted from.
+std::expected<Image, Failure> find_image() {
+    if (auto const* const sector = user::component::find_grant("boot_sector"))
+        return check<vmm::BootSector>(*sector, "boot sector");
+    return check<vmm::BzImage>(*TRY(grant("kernel", GrantKind::file)), "kernel");
+}
+
 user::Result<std::unique_ptr<vmm::Engine>> make_engine(vmm::Options const& options,
                                                        GrantInfo const& guest,
                                                        vmm::GuestMemory memory,
@@ -51,10 +66,8 @@ user::Result<std::unique_ptr<vmm::Engine>> make_engine(vmm::Options const& optio
 
 std::expected<int, Failure> run(vmm::Options const& options, vmm::ComponentHost& host) {
     auto const* const guest = TRY(grant("guest", GrantKind::guest));
-    auto const* const kernel_file = TRY(grant("kernel", GrantKind::file));
     auto const* const initramfs_file = user::component::find_grant("initramfs");
-    auto const kernel = vmm::BzImage::check(file(*kernel_file));
-    if (!kernel) return fail(Failure{"the kernel " + kernel.error().text});
+    auto const image = TRY(find_image());
 
     bool const nested = options.engine == vmm::EngineKind::nested;
     auto ram = vmm::map_guest_ram(*guest, nested);
@@ -66,7 +79,7 @@ std::expected<int, Failure> run(vmm::Options const& options, vmm::ComponentHost&
                             engine.error().text().c_str()});
 
     auto const& info = user::component::info();
-    vmm::Monitor monitor({options.name, options.command_line, options.report_at, options.json, *kernel,
+    vmm::Monitor monitor({options.name, options.command_line, options.report_at, options.json, image,
                           initramfs_file ? file(*initramfs_file) : std::span<u8 const>{}},
                          memory, **engine, host,
                          {info.tsc_khz, info.wall_clock_base, info.wall_clock_tsc},

@@ -73,10 +73,18 @@ int Monitor::run() {
 
 std::expected<void, BootError> Monitor::boot() {
     started_ = host_.now();
-    auto const entry =
-        load_linux(machine_.memory(), guest_.kernel, guest_.initramfs, guest_.command_line);
+    using Loaded = std::expected<GuestEntry, BootError>;
+    GuestMemory const& memory = machine_.memory();
+    auto const entry = std::visit(
+        Overload{
+            [&](BzImage const& kernel) -> Loaded {
+                return load_linux(memory, kernel, guest_.initramfs, guest_.command_line);
+            },
+            [&](BootSector const& image) -> Loaded { return load_boot_sector(memory, image); },
+        },
+        guest_.image);
     if (!entry) return fail(entry.error());
-    machine_.reset(entry->mode == x86::Mode::long64);
+    machine_.reset(entry->efer != 0);
     engine_.start(*entry);
     counts_ = {};
     last_tick_ = bad_count_ = 0;

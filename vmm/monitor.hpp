@@ -9,9 +9,12 @@
 
 #include <expected>
 #include <string>
+#include <variant>
 
 #include "vmm/guest_processor.hpp"
 #include "vmm/output_watch.hpp"
+#include "vmm/pc/boot_sector.hpp"
+#include "vmm/pc/linux_boot.hpp"
 #include "vmm/report.hpp"
 
 namespace vmm {
@@ -21,8 +24,8 @@ struct Guest {
     std::string command_line;
     std::string report_at; // report when the guest's output contains this; may be empty
     bool json;             // reports are JSON
-    BzImage kernel;
-    std::span<u8 const> initramfs; // may be empty
+    std::variant<BzImage, BootSector> image;
+    std::span<u8 const> initramfs; // of a bzImage; may be empty
 };
 
 class Monitor {

@@ -53,9 +53,9 @@ struct FakeHost : Host {
 struct FakeEngine : Engine {
     using Step = std::function<Exit(FakeEngine&)>;
 
-    void start(LinuxEntry const& entry) override {
+    void start(GuestEntry const& entry) override {
         ++starts;
-        ip = entry.rip;
+        ip = entry.core.rip;
         flags = 2;
     }
     Exit run() override {

@@ -10,7 +10,7 @@
 
 #include "vmm/engine/counters.hpp"
 #include "vmm/pc/cpuid.hpp"
-#include "vmm/pc/linux_boot.hpp"
+#include "vmm/pc/guest_entry.hpp"
 #include "x86/emulate/processor.hpp"
 
 namespace vmm {
@@ -72,8 +72,8 @@ class Engine {
 public:
     virtual ~Engine() = default;
 
-    // The processor as the kernel's entry wants it; whatever was pending is forgotten.
-    virtual void start(LinuxEntry const& entry) = 0;
+    // The processor as the guest's entry wants it; whatever was pending is forgotten.
+    virtual void start(GuestEntry const& entry) = 0;
     virtual Exit run() = 0;
 
     // The whole processor, of which this engine is a part: for engines that deliver events by

@@ -5,7 +5,9 @@
 #include <cstring>
 
 #include "vmm/pc/acpi_tables.hpp"
+#include "vmm/pc/firmware.hpp"
 #include "vmm/pc/memory_map.hpp"
+#include "x86/registers.hpp"
 
 namespace vmm {
 namespace {
@@ -116,9 +118,8 @@ std::vector<E820Entry> memory_map(u64 memory_size) {
 
 namespace {
 
-// Copies bytes to a place that the caller has made sure of.
 void put(GuestMemory const& memory, GuestPhys at, void const* bytes, u64 size) {
-    if (size != 0) std::memcpy(memory.bytes(at, size).data(), bytes, size);
+    put_bytes(memory, at, {static_cast<u8 const*>(bytes), size});
 }
 template <class T> void put(GuestMemory const& memory, GuestPhys at, T const& value) {
     put(memory, at, &value, sizeof(T));
@@ -161,9 +162,40 @@ std::expected<GuestPhys, BootError> place_initramfs(GuestMemory const& memory,
     return GuestPhys{(top - size) & ~(page - 1)};
 }
 
+GuestEntry enter_kernel(GuestMemory const& memory, BzImage const& kernel) {
+    constexpr u16 code = 0x10, data = 0x18; // the selectors that the protocol asks for
+    constexpr u32 code64 = 0xa09b, code32 = 0xc09b, flat_data = 0xc093, whole = ~u32{0};
+    constexpr u64 long_descriptor = 0x00af9b000000ffff, code_descriptor = 0x00cf9b000000ffff,
+                  data_descriptor = 0x00cf93000000ffff;
+    constexpr unsigned rsi = 6;
+    bool const long_mode = kernel.mode() == x86::Mode::long64;
+    u64 const descriptors[] = {0, 0, long_mode ? long_descriptor : code_descriptor,
+                               data_descriptor};
+    put(memory, gdt_at, descriptors);
+    GuestEntry entry{.core = {.rip = kernel.address().value + kernel.entry_offset()},
+                     .code = {code, long_mode ? code64 : code32, whole, 0},
+                     .data = {data, flat_data, whole, 0},
+                     .gdtr = {gdt_at.value, sizeof descriptors - 1},
+                     .idtr = {},
+                     .cr0 = cr0::ProtectedMode::mask | cr0::ExtensionType::mask |
+                            cr0::NumericError::mask,
+                     .cr3 = 0,
+                     .cr4 = 0,
+                     .efer = 0};
+    entry.core.registers.value[rsi] = boot_params_at.value;
+    if (long_mode) {
+        write_page_tables(memory);
+        entry.cr0 |= cr0::Paging::mask;
+        entry.cr3 = page_tables_at.value;
+        entry.cr4 = cr4::PhysicalAddressExtension::mask;
+        entry.efer = efer::LongModeEnable::mask | efer::LongModeActive::mask;
+    }
+    return entry;
+}
+
 } // namespace
 
-std::expected<LinuxEntry, BootError> load_linux(GuestMemory const& memory, BzImage const& kernel,
+std::expected<GuestEntry, BootError> load_linux(GuestMemory const& memory, BzImage const& kernel,
                                                 std::span<u8 const> initramfs,
                                                 std::string_view command_line) {
     u64 const kernel_end = kernel.address().value + kernel.needed_size();
@@ -188,30 +220,10 @@ std::expected<LinuxEntry, BootError> load_linux(GuestMemory const& memory, BzIma
     put(memory, initramfs_at, initramfs.data(), initramfs.size());
     put(memory, command_line_at, command_line.data(), command_line.size());
     put(memory, command_line_at + command_line.size(), u8{0});
-    auto const tables = acpi_tables(acpi_at);
-    put(memory, acpi_at, tables.data(), tables.size());
+    put_firmware(memory);
     write_boot_params(memory, kernel, initramfs_at, initramfs.size());
     write_page_tables(memory);
-    // Linux restarts a hardware-reduced machine through the firmware's first instruction, in real
-    // mode: mov $reset_value,%al; mov $reset_port,%dx; out %al,%dx; hlt
-    constexpr u8 restart[] = {0xb0, reset_value, 0xba, reset_port & 0xff, reset_port >> 8,
-                              0xee, 0xf4};
-    put(memory, reset_vector_at, restart);
-
-    constexpr u16 code = 0x10; // the selectors that the protocol asks for
-    constexpr u16 data = 0x18;
-    bool const long_mode = kernel.mode() == x86::Mode::long64;
-    u64 const descriptors[] = {0, 0, long_mode ? 0x00af9b000000ffff : 0x00cf9b000000ffff,
-                               0x00cf93000000ffff};
-    put(memory, gdt_at, descriptors);
-    return LinuxEntry{.mode = kernel.mode(),
-                      .rip = kernel.address().value + kernel.entry_offset(),
-                      .rsi = boot_params_at.value,
-                      .cr3 = long_mode ? page_tables_at.value : 0,
-                      .gdt_base = gdt_at.value,
-                      .gdt_limit = sizeof(descriptors) - 1,
-                      .code_selector = code,
-                      .data_selector = data};
+    return enter_kernel(memory, kernel);
 }
 
 } // namespace vmm

@@ -6,19 +6,13 @@
 
 #include <expected>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
+#include "vmm/pc/guest_entry.hpp"
 #include "vmm/pc/guest_memory.hpp"
-#include "x86/emulate/processor.hpp"
 
 namespace vmm {
-
-// One line for the person who gave the file: what is wrong and what would help.
-struct BootError {
-    std::string text;
-};
 
 // A bzImage whose header was found good; check() is the only way to one. Refers to the file's
 // bytes.
@@ -52,21 +46,9 @@ struct E820Entry { // as in boot_params
 static_assert(sizeof(E820Entry) == 20);
 std::vector<E820Entry> memory_map(u64 memory_size);
 
-// The processor at the kernel's first instruction: interrupts off, flat segments; 64-bit mode with
-// paging, or 32-bit protected mode without.
-struct LinuxEntry {
-    x86::Mode mode;
-    u64 rip;
-    u64 rsi; // boot_params
-    u64 cr3; // 64-bit mode only
-    u64 gdt_base;
-    u16 gdt_limit;
-    u16 code_selector;
-    u16 data_selector;
-};
-
+// The processor has flat segments: in 64-bit mode with paging, or 32-bit protected mode without.
 // Memory must be zero where nothing is loaded. initramfs may be empty.
-std::expected<LinuxEntry, BootError> load_linux(GuestMemory const& memory, BzImage const& kernel,
+std::expected<GuestEntry, BootError> load_linux(GuestMemory const& memory, BzImage const& kernel,
                                                 std::span<u8 const> initramfs,
                                                 std::string_view command_line);
 

@@ -21,7 +21,7 @@ std::string error_of(std::vector<u8> const& file) {
 
 struct Loaded {
     explicit Loaded(u64 size) : ram(size), memory(ram) {}
-    std::expected<LinuxEntry, BootError> load(std::vector<u8> const& initramfs,
+    std::expected<GuestEntry, BootError> load(std::vector<u8> const& initramfs,
                                               std::string_view line) {
         return load_linux(memory, *BzImage::check(kernel), initramfs, line);
     }
@@ -52,8 +52,8 @@ TEST(LinuxBoot, PutsKernelInitramfsAndCommandLineWhereTheHeaderSays) {
     Loaded world(64 * mebibyte);
     auto const entry = world.load(std::vector<u8>(5000, 0x42), "console=ttyS0");
     ASSERT_TRUE(entry) << entry.error().text;
-    EXPECT_EQ(entry->rip, 16 * mebibyte + 0x200);
-    EXPECT_EQ(entry->rsi, boot_params_at.value);
+    EXPECT_EQ(entry->core.rip, 16 * mebibyte + 0x200);
+    EXPECT_EQ(entry->core.registers.value[6], boot_params_at.value);
     EXPECT_EQ(world.memory.read<u64>(GuestPhys{16 * mebibyte}), 0x1234567890abcdef);
     u64 const initramfs = *world.memory.read<u32>(boot_params_at + 0x218);
     EXPECT_EQ(initramfs, 64 * mebibyte - 8192);
@@ -75,10 +75,10 @@ TEST(LinuxBoot, AKernelWithoutA64BitEntryStartsIn32BitModeWithoutPaging) {
     set<u16>(world.kernel, 0x236, 0);
     auto const entry = world.load({}, "");
     ASSERT_TRUE(entry) << entry.error().text;
-    EXPECT_EQ(entry->mode, x86::Mode::protected32);
-    EXPECT_EQ(entry->rip, 16 * mebibyte);
+    EXPECT_EQ(entry->code.access_rights, 0xc09bu);
+    EXPECT_EQ(entry->core.rip, 16 * mebibyte);
     EXPECT_EQ(entry->cr3, 0u);
-    EXPECT_EQ(world.memory.read<u64>(GuestPhys{entry->gdt_base + entry->code_selector}),
+    EXPECT_EQ(world.memory.read<u64>(GuestPhys{entry->gdtr.base + entry->code.selector}),
               0x00cf9b000000ffffu);
 }
 
@@ -144,7 +144,7 @@ TEST(LinuxBoot, LoadsARealKernel) {
     GuestMemory memory(ram);
     auto const entry = load_linux(memory, *image, {}, "quiet");
     ASSERT_TRUE(entry) << entry.error().text;
-    EXPECT_EQ(entry->rip, 0x1000200u);
+    EXPECT_EQ(entry->core.rip, 0x1000200u);
 }
 
 } // namespace

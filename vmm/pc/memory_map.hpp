@@ -20,8 +20,10 @@ namespace vmm {
 
 inline constexpr u64 mebibyte = u64{1} << 20;
 
+inline constexpr GuestPhys vector_stub_at{0x500};
 inline constexpr GuestPhys gdt_at{0x6000};
 inline constexpr GuestPhys boot_params_at{0x7000};
+inline constexpr GuestPhys boot_sector_at{0x7c00};
 inline constexpr GuestPhys page_tables_at{0x9000}; // PML4, PDPT, 4 directories
 inline constexpr GuestPhys command_line_at{0x20000};
 // Bytes with the terminating NUL; the kernel's header may allow less.

@@ -15,7 +15,7 @@ namespace rights = x86::access_rights;
 
 enum : unsigned { esp = 4 };
 constexpr u64 interrupt_flag = 1 << 9;
-constexpr u32 flat_code = 0xc09b, flat_data = 0xc093, busy_task = 0x8b;
+constexpr u32 busy_task = 0x8b;
 constexpr u32 whole = ~u32{0};
 
 // DE PSE PAE MCE PGE PCE OSFXSR OSXMMEXCPT; TSD is kept, but RDTSC works all the same.
@@ -43,22 +43,20 @@ std::string DeprivilegedEngine::hex(u64 value) {
     return text;
 }
 
-void DeprivilegedEngine::start(LinuxEntry const& entry) {
+void DeprivilegedEngine::start(GuestEntry const& entry) {
     if (where_ == Where::running) (void)thread_.stop();
     where_ = Where::stopped;
     counters_ = {};
     for (auto name :
          {SegmentName::es, SegmentName::ss, SegmentName::ds, SegmentName::fs, SegmentName::gs})
-        segments_[std::to_underlying(name)] = {entry.data_selector, flat_data, whole, 0};
-    segments_[std::to_underlying(SegmentName::cs)] = {entry.code_selector, flat_code, whole, 0};
+        segments_[std::to_underlying(name)] = entry.data;
+    segments_[std::to_underlying(SegmentName::cs)] = entry.code;
     segments_[std::to_underlying(SegmentName::ldtr)] = {};
     segments_[std::to_underlying(SegmentName::tr)] = {0, busy_task, 0xffff, 0};
-    gdtr_ = {entry.gdt_base, entry.gdt_limit};
-    idtr_ = {};
-    core_ = {.rip = entry.rip};
-    core_.registers.value[6] = entry.rsi;
-    registers_.reset(cr0::ProtectedMode::mask | cr0::ExtensionType::mask | cr0::NumericError::mask,
-                     0, 0, 0);
+    gdtr_ = entry.gdtr;
+    idtr_ = entry.idtr;
+    core_ = entry.core;
+    registers_.reset(entry.cr0, entry.cr3, entry.cr4, entry.efer);
     cr2_ = 0;
     debug_ = {};
     debug_[6] = 0xffff0ff0;

@@ -19,7 +19,7 @@ namespace vmm {
 
 class DeprivilegedEngine : public Engine {
 public:
-    void start(LinuxEntry const& entry) override;
+    void start(GuestEntry const& entry) override;
     Exit run() override;
     void attach(x86::Processor& processor) override { processor_ = &processor; }
 

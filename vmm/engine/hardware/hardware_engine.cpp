@@ -40,7 +40,7 @@ std::optional<Field> field_of(u32 msr) {
 using x86::SegmentName;
 constexpr SegmentName data_segments[] = {SegmentName::es, SegmentName::ss, SegmentName::ds,
                                          SegmentName::fs, SegmentName::gs};
-constexpr u32 code64 = 0xa09b, code32 = 0xc09b, flat_data = 0xc093, busy_tss = 0x8b;
+constexpr u32 busy_tss = 0x8b;
 
 // A field of the row that begins with ES's; the rows are in the order of SegmentName.
 Field of_segment(Field first, SegmentName name) {
@@ -109,16 +109,13 @@ x86::OrException<> HardwareEngine::set_debug_register(unsigned number, u64 value
     return {};
 }
 
-void HardwareEngine::start(LinuxEntry const& entry) {
-    u32 const all = ~u32{0};
-    u32 const code = entry.mode == x86::Mode::long64 ? code64 : code32;
-    set_segment(SegmentName::cs, {entry.code_selector, code, all, 0});
-    for (SegmentName name : data_segments)
-        set_segment(name, {entry.data_selector, flat_data, all, 0});
-    set_segment(SegmentName::ldtr, {0, x86::access_rights::Unusable::mask, all, 0});
+void HardwareEngine::start(GuestEntry const& entry) {
+    set_segment(SegmentName::cs, entry.code);
+    for (SegmentName name : data_segments) set_segment(name, entry.data);
+    set_segment(SegmentName::ldtr, {0, x86::access_rights::Unusable::mask, ~u32{0}, 0});
     set_segment(SegmentName::tr, {0, busy_tss, 0xffff, 0});
-    set_gdtr({entry.gdt_base, entry.gdt_limit});
-    set_idtr({});
+    set_gdtr(entry.gdtr);
+    set_idtr(entry.idtr);
     constexpr u64 default_pat = 0x0007040600070406;
     write(Field::guest_pat, default_pat);
     write(Field::guest_dr7, 0x400);
@@ -128,9 +125,7 @@ void HardwareEngine::start(LinuxEntry const& entry) {
     interruptibility_ = 0;
     interrupts_blocked_ = false;
     counters_ = {};
-    x86::CoreState core{.rip = entry.rip};
-    core.registers.value[6] = entry.rsi;
-    set_core(core);
+    set_core(entry.core);
 }
 
 HardwareEngine::Stop HardwareEngine::enter() {

@@ -12,7 +12,7 @@ namespace vmm {
 
 class HardwareEngine : public Engine {
 public:
-    void start(LinuxEntry const& entry) override;
+    void start(GuestEntry const& entry) override;
 
     x86::CoreState core() override;
     void set_core(x86::CoreState const& core) override;

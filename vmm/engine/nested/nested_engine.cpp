@@ -28,15 +28,12 @@ user::Result<NestedEngine> NestedEngine::make(user::Vcpu vcpu, user::NestedRoot 
     return NestedEngine(vcpu, memory);
 }
 
-void NestedEngine::start(LinuxEntry const& entry) {
+void NestedEngine::start(GuestEntry const& entry) {
     HardwareEngine::start(entry);
-    constexpr u64 protected_mode = 0x31, paging = 0x80000000, physical_extensions = 0x20,
-                  efer_long_mode = 0x500;
-    bool const long_mode = entry.mode == x86::Mode::long64;
-    write(Field::guest_cr0, protected_mode | (long_mode ? paging : 0));
+    write(Field::guest_cr0, entry.cr0);
     write(Field::guest_cr3, entry.cr3);
-    write(Field::guest_cr4, long_mode ? physical_extensions : 0);
-    write(Field::guest_efer, long_mode ? efer_long_mode : 0);
+    write(Field::guest_cr4, entry.cr4);
+    write(Field::guest_efer, entry.efer);
     // An opcode that the processor does not know comes to the monitor first, which sees a guest
     // that does nothing else.
     write(Field::exception_bitmap, u64{1} << x86::vector::invalid_opcode);

@@ -15,7 +15,7 @@ public:
     static user::Result<NestedEngine> make(user::Vcpu vcpu, user::NestedRoot root, user::Tcb tcb,
                                            user::Notification events, GuestMemory memory);
 
-    void start(LinuxEntry const& entry) override;
+    void start(GuestEntry const& entry) override;
     Exit run() override { return decode(enter()); }
 
     x86::OrException<GuestPhys> translate(u64 linear, x86::Access access, bool supervisor) override;

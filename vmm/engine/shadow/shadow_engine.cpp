@@ -34,14 +34,10 @@ ShadowEngine::ShadowEngine(user::Vcpu vcpu, user::Tcb tcb, GuestMemory memory,
       registers_(guest_physical_bits(host_cpuid), ControlRegisters::all), backend_(std::move(backend)),
       shadow_(*backend_, memory, policy, counters_) {}
 
-void ShadowEngine::start(LinuxEntry const& entry) {
+void ShadowEngine::start(GuestEntry const& entry) {
     HardwareEngine::start(entry);
-    constexpr u64 protected_mode = 0x31;
-    bool const long_mode = entry.mode == x86::Mode::long64;
     shadow_.flush();
-    registers_.reset(protected_mode | (long_mode ? cr0::Paging::mask : 0), entry.cr3,
-                     long_mode ? cr4::PhysicalAddressExtension::mask : 0,
-                     long_mode ? efer::LongModeEnable::mask | efer::LongModeActive::mask : 0);
+    registers_.reset(entry.cr0, entry.cr3, entry.cr4, entry.efer);
     triple_fault_ = false;
     write(Field::exception_bitmap,
           u64{1} << x86::vector::invalid_opcode | u64{1} << x86::vector::page_fault);
@@ -91,6 +87,8 @@ Exit ShadowEngine::run() {
     watched_write_.reset();
     for (;;) {
         if (triple_fault_) return exits::TripleFault{};
+        if (!cr0::ProtectedMode::get(registers_.paging().cr0))
+            return exits::Unsupported{"real mode needs the engine `nested`"};
         use_roots();
         Stop const stop = enter();
         if (auto const exit = handle(stop)) return *exit;

@@ -22,7 +22,7 @@ public:
     make(user::Vcpu vcpu, user::Tcb tcb, user::Notification events, GuestMemory memory,
          std::unique_ptr<shadow::KernelBackend> backend, shadow::Policy policy);
 
-    void start(LinuxEntry const& entry) override;
+    void start(GuestEntry const& entry) override;
     Exit run() override;
 
     x86::OrException<GuestPhys> translate(u64 linear, x86::Access access, bool supervisor) override;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "user/component/component.hpp"
 #include "vmm/engine/engine.hpp"
