@@ -13,30 +13,8 @@ constexpr u8 jump_rel32 = 0xe9;
 
 } // namespace
 
-void EntryTable::set(u32 eip, u64 address) {
-    u64& entry = entries_[eip & mask_];
-    if (entry == missing_) used_.push_back(eip & mask_);
-    entry = address;
-}
-
-void EntryTable::set_if_free(u32 eip, u64 address) {
-    if (entries_[eip & mask_] == missing_) set(eip, address);
-}
-
-void EntryTable::remove(u32 eip, u64 address) {
-    if (entries_[eip & mask_] == address) entries_[eip & mask_] = missing_;
-    if (used_.size() > mask_) clear(); // entries that came and went many times
-}
-
-void EntryTable::clear() {
-    for (u32 const index : used_) entries_[index] = missing_;
-    used_.clear();
-}
-
-void EntryTable::clear_all() { std::fill_n(entries_, mask_ + 1, missing_); }
-
-Cache::Cache(std::span<u8> memory, u64 to_code, Options const& options, Stubs const& stubs, EntryTable& table, Code& code, Counters& counters)
-    : to_code_(to_code), options_(options), stubs_(stubs), table_(table), code_(code), counters_(counters), bucket_bits_(static_cast<unsigned>(std::bit_width(memory.size() / code_bytes_for_bucket))),
+Cache::Cache(std::span<u8> memory, u64 to_code, Options const& options, Stubs const& stubs, Tables& tables, Code& code, Counters& counters)
+    : to_code_(to_code), options_(options), stubs_(stubs), tables_(tables), code_(code), counters_(counters), bucket_bits_(static_cast<unsigned>(std::bit_width(memory.size() / code_bytes_for_bucket))),
       buckets_(std::size_t{1} << bucket_bits_) {
     auto const count = std::clamp<std::size_t>(memory.size() / (4 * Builder::most_bytes), 2, most_regions);
     std::size_t const size = memory.size() / count / 16 * 16;
@@ -134,7 +112,7 @@ Block& Cache::add(GuestBlock const& guest, Built const& built) {
         to.links = &link;
         if (to.block != nullptr) connect(link);
     }
-    if (options_.chaining) table_.set_if_free(block.eip, code_address(block.begin));
+    if (options_.chaining) tables_.add(block.eip, code_address(block.begin));
     for (unsigned i = 0; i < guest.pages; ++i) remember((block.linear >> page_bits) + i, guest.page_numbers[i], block);
     ++counters_.blocks;
     counters_.guest_bytes += guest.length;
@@ -171,7 +149,7 @@ void Cache::kill(Block& block) {
         *pad = jump_rel32;
         point(pad + 1, stubs_.dispatch);
     }
-    table_.remove(block.eip, code_address(block.begin));
+    tables_.remove(block.eip, code_address(block.begin));
     release(target);
 }
 

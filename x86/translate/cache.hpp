@@ -13,32 +13,14 @@
 #include <vector>
 
 #include "x86/translate/builder.hpp"
+#include "x86/translate/tables.hpp"
 
 namespace x86::translate {
-
-// Entries of blocks for indirect jumps, by the low bits of eip; read by generated code.
-class EntryTable {
-public:
-    EntryTable() = default;
-    EntryTable(u64* entries, bool byte_index, u64 missing) : entries_(entries), mask_(byte_index ? 0xff : 0xffff), missing_(missing) { clear_all(); }
-    static u64 size(bool byte_index) { return (byte_index ? 0x100 : 0x10000) * sizeof(u64); }
-    void set(u32 eip, u64 address);
-    void set_if_free(u32 eip, u64 address);
-    void remove(u32 eip, u64 address); // if it is that one
-    void clear();
-
-private:
-    void clear_all();
-    u64* entries_{};
-    u32 mask_{};
-    u64 missing_{};
-    std::vector<u32> used_;
-};
 
 class Cache {
 public:
     // `to_code`: what makes an address for generated code of one of `memory`.
-    Cache(std::span<u8> memory, u64 to_code, Options const& options, Stubs const& stubs, EntryTable& table, Code& code, Counters& counters);
+    Cache(std::span<u8> memory, u64 to_code, Options const& options, Stubs const& stubs, Tables& tables, Code& code, Counters& counters);
 
     Block* find(Context const* context, u32 eip);
     // Where the next block's code goes. Evicts if it must; true: it did.
@@ -86,7 +68,7 @@ private:
     u64 to_code_;
     Options const& options_;
     Stubs const& stubs_;
-    EntryTable& table_;
+    Tables& tables_;
     Code& code_;
     Counters& counters_;
     std::vector<Region> regions_;

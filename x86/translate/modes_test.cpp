@@ -262,5 +262,29 @@ constexpr Variant variants[] = {{"AllSteps", {}},
                                 {"WithoutReturnStack", {.return_stack = false}}};
 INSTANTIATE_TEST_SUITE_P(Options, Modes, testing::ValuesIn(variants), [](auto const& variant) { return variant.param.name; });
 
+// Functions a multiple of 64 KiB apart have one place in the first table.
+TEST(IndirectCalls, FindFunctionsThatShareAPlaceInTheTable) {
+    constexpr u32 start = 0x400000, first = 0x411000, second = 0x421000, stack = 0x500000;
+    Memory memory;
+    for (u32 const at : {start, first, second, stack}) memory.map(at, page_bytes, rights::read | rights::write | rights::execute, true);
+    memory.poke(start, std::vector<u8>{
+                           0xb9, 0xe8, 0x03, 0, 0,       // mov ecx, 1000
+                           0xb8, 0x00, 0x10, 0x41, 0x00, // 05 mov eax, first
+                           0xff, 0xd0,                   // call eax
+                           0xb8, 0x00, 0x10, 0x42, 0x00, // mov eax, second
+                           0xff, 0xd0,                   // call eax
+                           0x49, 0x75, 0xef,             // dec ecx; jnz 05
+                           0xcd, 0x80});
+    memory.poke(first, std::vector<u8>{0x83, 0xc3, 0x01, 0xc3});  // add ebx, 1; ret
+    memory.poke(second, std::vector<u8>{0x83, 0xd6, 0x05, 0xc3}); // adc esi, 5; ret
+    TranslatorRunner runner(memory);
+    runner.state().eip = start;
+    runner.state().general[4] = stack + page_bytes;
+    EXPECT_EQ(runner.run().why, Stop::Why::system_call);
+    EXPECT_EQ(runner.state().general[3], 1000u);
+    EXPECT_EQ(runner.state().general[6], 5000u);
+    EXPECT_LT(runner.translator().counters().misses, 8u);
+}
+
 } // namespace
 } // namespace x86::translate

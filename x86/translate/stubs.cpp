@@ -7,6 +7,7 @@ namespace {
 using namespace host;
 
 constexpr u32 guest_flags = 0xcd5; // CF PF AF ZF SF DF OF
+constexpr u8 shift_left = 4, shift_right = 5, compare = 0x3b;
 constexpr u8 push_flags = 0x9c, pop_flags = 0x9d, clear_direction = 0xfc;
 
 void emit_enter(Emitter& e) {
@@ -34,6 +35,42 @@ void emit_leave(Emitter& e) {
     e.instruction({.value = 0xff}, 4, field(offsetof(State, leave))); // jmp
 }
 
+// The flags wait on the words above the return stack.
+void emit_find(Emitter& e, Stubs const& stubs) {
+    auto const back = [&] {
+        e.byte(pop_flags);
+        e.load_wide(rsp, field(offsetof(State, return_stack)));
+    };
+    e.store_wide(field(offsetof(State, return_stack)), rsp);
+    e.load_wide(rsp, field(offsetof(State, stack_top)));
+    e.byte(push_flags);
+    e.instruction({.value = 0x69}, r10, in(r9)); // imul
+    e.word32(Tables::hash_factor);
+    auto const shift = [&](u8 direction, unsigned bits) {
+        e.instruction({.value = 0xc1}, direction, in(r10));
+        e.byte(bits);
+    };
+    shift(shift_right, 32 - stubs.shape.set_bits);
+    shift(shift_left, 6); // bytes of a set
+    static_assert(sizeof(Tables::Entry) * Tables::ways == 64);
+    i64 const sets = stubs.table + static_cast<i64>(stubs.shape.index_bytes());
+    e.lea_wide(r10, {.memory = true, .base = state, .index = r10, .displacement = sets});
+    for (unsigned way = 0; way < Tables::ways; ++way) {
+        i64 const entry = way * i64{sizeof(Tables::Entry)};
+        e.instruction({.value = compare}, r9, at(r10, entry + i64{offsetof(Tables::Entry, eip)}));
+        e.byte(0x75); // jne over what follows
+        u8* const distance = e.position();
+        e.byte(0);
+        e.load_wide(r10, at(r10, entry));
+        back();
+        e.move(r11, ecx);
+        e.instruction({.value = 0xff}, 4, in(r10)); // jmp
+        e.land(distance);
+    }
+    back();
+    e.jump(stubs.missing_target);
+}
+
 void emit_reason(Emitter& e, Reason reason) {
     e.store_immediate(field(offsetof(State, reason)), static_cast<u32>(reason));
 }
@@ -41,7 +78,7 @@ void emit_reason(Emitter& e, Reason reason) {
 } // namespace
 
 void emit_dispatch(Emitter& e, Stubs const& stubs, u8 how) {
-    if (stubs.byte_index) {
+    if (stubs.shape.index_bits == 8) {
         e.zero_extend8(r10, r9);
     } else {
         e.zero_extend16(r10, r9);
@@ -60,13 +97,16 @@ void emit_stubs(Emitter& e, Stubs& stubs, bool chaining) {
     stubs.emulate = e.position();
     emit_reason(e, Reason::emulate);
     e.jump(leave);
-    stubs.wrong_block = e.position();
-    e.move(ecx, r11);
     stubs.missing_target = e.position();
     e.store(eip, r9);
     stubs.missing = e.position();
     emit_reason(e, Reason::missing);
     e.jump(leave);
+
+    stubs.wrong_block = e.position();
+    e.move(ecx, r11);
+    stubs.find = e.position();
+    emit_find(e, stubs);
 
     stubs.bottom = e.position();
     e.lea_wide(rsp, at(rsp, -8)); // the entry stays

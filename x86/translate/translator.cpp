@@ -10,7 +10,6 @@ constexpr u32 guest_flags = 0xcd5; // CF PF AF ZF SF DF OF
 constexpr unsigned most_ahead = 16;
 constexpr std::size_t most_contexts = 64;
 constexpr u64 shared_bytes = 1024;
-constexpr u64 smallest_for_words = 4 << 20; // bytes of code memory for which a table of 512 KiB is not too much
 constexpr unsigned page_bits = 12;
 
 } // namespace
@@ -18,9 +17,9 @@ constexpr unsigned page_bits = 12;
 class Translator::Implementation {
 public:
     Implementation(CodeMemory memory, Options options, Code& code)
-        : memory_(memory), options_(options), code_(code), byte_index_(memory.bytes.size() < smallest_for_words),
+        : memory_(memory), options_(options), code_(code), shape_(Tables::shape_for(memory.bytes.size())),
           cache_((make_shared(), memory.bytes.subspan(table_bytes() + shared_bytes)), memory.code - reinterpret_cast<u64>(memory.bytes.data()), options_,
-                 stubs_, table_, code, counters_) {
+                 stubs_, tables_, code, counters_) {
         memory_.state->stack_top = memory.stack_address + memory.stack.size();
         reset_return_stack();
         set_mode({});
@@ -35,7 +34,7 @@ public:
         }
         if (context_ != nullptr && wanted == *context_) return;
         context_ = &intern(wanted);
-        table_.clear(); // what it names is for one context, and so is what calls return to
+        tables_.clear(); // what it names is for one context, and so is what calls return to
         reset_return_stack();
     }
 
@@ -52,7 +51,7 @@ public:
             block = TRY(make(eip, false));
             if (options_.cache) make_ahead(*block);
         }
-        if (options_.chaining) table_.set(eip, cache_.code_address(block->begin));
+        if (options_.chaining) tables_.set(eip, cache_.code_address(block->begin));
         state.resume = cache_.code_address(block->plain);
         return cache_.code_address(stubs_.enter);
     }
@@ -80,7 +79,7 @@ public:
     void invalidate_linear(u32 first, u32 last) { cache_.invalidate_linear(first, last); }
     void flush() {
         cache_.flush();
-        table_.clear();
+        tables_.clear();
         reset_return_stack();
     }
     Counters const& counters() const { return counters_; }
@@ -102,16 +101,16 @@ public:
     }
 
 private:
-    u64 table_bytes() const { return EntryTable::size(byte_index_); }
+    u64 table_bytes() const { return shape_.bytes(); }
+    u64 code_address(u8 const* at) const { return memory_.code + static_cast<u64>(at - memory_.bytes.data()); }
 
-    // The table, then the shared code, then the regions of the cache.
+    // The tables, then the shared code, then the regions of the cache.
     void make_shared() {
-        stubs_.byte_index = byte_index_;
+        stubs_.shape = shape_;
         stubs_.table = static_cast<i64>(memory_.code - memory_.state_address);
         Emitter emitter(memory_.bytes.data() + table_bytes());
         emit_stubs(emitter, stubs_, options_.chaining);
-        u64 const missing = memory_.code + static_cast<u64>(stubs_.missing_target - memory_.bytes.data());
-        table_ = EntryTable(reinterpret_cast<u64*>(memory_.bytes.data()), byte_index_, missing);
+        tables_ = Tables(memory_.bytes.first(table_bytes()), shape_, code_address(stubs_.find), code_address(stubs_.missing_target));
     }
 
     Context const& intern(Context const& wanted) {
@@ -127,7 +126,7 @@ private:
     // RET with nothing of ours on it finds the address of the shared code that looks the target up.
     void reset_return_stack() {
         u64 const bottom = memory_.stack.size() - scratch_bytes;
-        u64 const value = memory_.code + static_cast<u64>(stubs_.bottom - memory_.bytes.data());
+        u64 const value = code_address(stubs_.bottom);
         std::memcpy(memory_.stack.data() + bottom, &value, sizeof value);
         memory_.state->return_stack = memory_.stack_address + bottom;
     }
@@ -177,9 +176,9 @@ private:
     CodeMemory memory_;
     Options options_;
     Code& code_;
-    bool byte_index_;
+    Tables::Shape shape_;
     Stubs stubs_{};
-    EntryTable table_;
+    Tables tables_;
     Counters counters_{};
     Cache cache_;
     std::deque<Context> contexts_;

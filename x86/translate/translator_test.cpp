@@ -90,6 +90,15 @@ TEST_F(TranslatorTest, TheLastInstructionOfMemoryMayNotCross) {
     EXPECT_FALSE(block(0xfffe));
 }
 
+TEST_F(TranslatorTest, TheSharedCodeFits) {
+    for (std::size_t const bytes : {std::size_t{64} << 10, std::size_t{8} << 20}) {
+        make({}, bytes);
+        auto const layout = translator->layout();
+        EXPECT_EQ(code[layout.shared - layout.code + layout.shared_bytes - 1], 0xcc); // as it was
+        EXPECT_NE(code[layout.shared - layout.code], 0xcc);
+    }
+}
+
 TEST_F(TranslatorTest, AJumpIsLinkedWhenItsTargetIsThereAndUnlinkedWhenItIsGone) {
     make();
     guest.put(0x1000, {0xe9, 0xfb, 0x0f, 0, 0}); // jmp 2000h
