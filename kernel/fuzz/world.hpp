@@ -57,6 +57,7 @@ enum InitialSlot : u64 {
     nested_frame, vcpu, second_vcpu,
     io_apic_handler, msi_handler, ports, more_ports, second_pool, inner_untyped, cnode_copy,
     nest, // a CNode whose last slot holds the last capability to another, and so on; at the end two threads
+    upper_pdpt = nest + 6, // at PML4 entry 1 of the second address space: what wide threads see
 };
 inline constexpr unsigned threads = 6;
 

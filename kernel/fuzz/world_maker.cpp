@@ -143,6 +143,7 @@ void WorldMaker::make_objects() {
     retype(device_untyped_4m, ObjectType::large_page, device_large_page);
     retype(device_untyped_2g, ObjectType::huge_page, device_huge_page);
     call(boot_slot::asid_control, Label::x86_asid_control_make_pool, {second_pool, 64}, {untyped_4k, boot_slot::cnode});
+    retype(main_untyped, ObjectType::pdpt, upper_pdpt);
 }
 
 void WorldMaker::make_mappings() {
@@ -154,6 +155,7 @@ void WorldMaker::make_mappings() {
     call(mapped_copy, Label::x86_page_map, {pages + 0x1000, 2, 0}, {boot_slot::vspace});
     call(second_pool, Label::x86_asid_pool_assign, {}, {second_vspace});
     call(second_pdpt, Label::x86_pdpt_map, {pages, 0}, {second_vspace});
+    call(upper_pdpt, Label::x86_pdpt_map, {u64{1} << 39, 0}, {second_vspace});
     call(device_huge_page, Label::x86_page_map, {u64{1} << 30, 3, 0}, {second_vspace});
     call(device_large_page, Label::x86_page_map, {pages + (u64{1} << 21), 3, 0}, {boot_slot::vspace});
 }
