@@ -17,13 +17,12 @@ u64 from_environment(char const* name, u64 otherwise) {
     return text ? std::strtoull(text, nullptr, 0) : otherwise;
 }
 
-constexpr u64 usual_cases = 50'000; // of each kind
+u64 wanted_cases() { return from_environment("TESSERA_TRANSLATE_CASES", 50'000); } // of each kind
 
 // Each case has its own random numbers, so that one can be run alone (but for what earlier ones left in memory).
 template <class Make> void run(Options const& options, u64 cases, Make make) {
     u64 const seed = from_environment("TESSERA_TRANSLATE_SEED", 1);
     u64 const first = from_environment("TESSERA_TRANSLATE_FIRST", 0);
-    cases = from_environment("TESSERA_TRANSLATE_CASES", cases);
     World world(seed, options);
     unsigned differences = 0;
     for (u64 i = first; i < first + cases && differences < 10; ++i) {
@@ -45,12 +44,30 @@ template <class Make> void run(Options const& options, u64 cases, Make make) {
     EXPECT_LT(counts.not_emulated, counts.cases / 2);
 }
 
-TEST(TranslateDifferential, RandomCode) { run({}, usual_cases, random_case); }
+TEST(TranslateDifferential, RandomCode) { run({}, wanted_cases(), random_case); }
 
 TEST(TranslateDifferential, BlocksOfAProgram) {
     auto const text = read_text(TESSERA_I386_PROGRAM);
-    run({}, usual_cases, [&](Random& random) { return case_from(text, random); });
+    run({}, wanted_cases(), [&](Random& random) { return case_from(text, random); });
 }
+
+// The same with each step of the translator left out, and with all of them.
+struct LeftOut {
+    char const* name;
+    Options options;
+};
+class TranslateDifferentialWithout : public testing::TestWithParam<LeftOut> {};
+TEST_P(TranslateDifferentialWithout, RandomCode) { run(GetParam().options, wanted_cases() / 10, random_case); }
+TEST_P(TranslateDifferentialWithout, BlocksOfAProgram) {
+    auto const text = read_text(TESSERA_I386_PROGRAM);
+    run(GetParam().options, wanted_cases() / 10, [&](Random& random) { return case_from(text, random); });
+}
+INSTANTIATE_TEST_SUITE_P(Steps, TranslateDifferentialWithout,
+                         testing::Values(LeftOut{"Cache", {.cache = false}}, LeftOut{"Chaining", {.chaining = false}},
+                                         LeftOut{"Registers", {.registers = false}}, LeftOut{"LazyFlags", {.lazy_flags = false}},
+                                         LeftOut{"ReturnStack", {.return_stack = false}},
+                                         LeftOut{"All", {.cache = false, .chaining = false, .registers = false, .lazy_flags = false, .return_stack = false}}),
+                         [](auto const& step) { return step.param.name; });
 
 } // namespace
 } // namespace x86::translate::differential
