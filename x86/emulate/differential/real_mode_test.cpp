@@ -162,7 +162,8 @@ public:
         std::optional<u8> vector;
         bool broken; // Unicorn itself could not go on
     };
-    Outcome run(Case const& c, unsigned length) {
+    // until: linear address; branches: one instruction is the whole way to it.
+    Outcome run(Case const& c, u64 until, bool branches) {
         if (vector_) uc_context_restore(engine_, reset_); // else the next makes a double fault
         vector_.reset();
         for (unsigned i = 0; i < segment_count; ++i) write(segments[i], c.selectors[i]);
@@ -171,7 +172,7 @@ public:
         write(UC_X86_REG_EFLAGS, static_cast<u32>(c.core.rflags));
         u64 const at = code_at(c);
         (void)uc_ctl_remove_cache(engine_, at, at + longest_instruction);
-        auto const error = uc_emu_start(engine_, at, at + length, 0, is_branch_ ? 1 : 0);
+        auto const error = uc_emu_start(engine_, at, until, 0, branches ? 1 : 0);
         Outcome result{.core = {}, .selectors = {}, .vector = vector_, .broken = false};
         if (error == UC_ERR_INSN_INVALID)
             result.vector = vector::invalid_opcode;
@@ -185,7 +186,6 @@ public:
         result.core.rip = read(UC_X86_REG_EIP);
         return result;
     }
-    void expect_branch(bool branch) { is_branch_ = branch; }
 
 private:
     static constexpr int general[] = {UC_X86_REG_EAX, UC_X86_REG_ECX, UC_X86_REG_EDX,
@@ -208,7 +208,6 @@ private:
     uc_context* reset_{};
     u8* ram_;
     std::optional<u8> vector_;
-    bool is_branch_{};
 };
 
 class Comparison {
@@ -234,9 +233,13 @@ public:
         bool const own_code = !std::equal(c.code.begin(), c.code.begin() + decoded->length,
                                           &processor_.ram.at(code_at(c)));
         if (result.outcome == Outcome::unsupported || limit || own_code) return forget();
-        unicorn_.expect_branch(result.outcome == Outcome::done &&
-                               processor_.state.rip != c.core.rip + decoded->length);
-        auto const other = unicorn_.run(c, decoded->length);
+        // It stops where the emulator went, so that it translates nothing that lies there.
+        u64 const target = result.outcome == Outcome::done
+                               ? processor_.state.rip + processor_.segments[1].base
+                               : code_at(c) + decoded->length;
+        bool const branches = target != code_at(c) + decoded->length;
+        if (target == code_at(c)) return forget();
+        auto const other = unicorn_.run(c, target, branches);
         if (other.broken) return forget();
         ++compared_;
         bool const raised = result.outcome == Outcome::raised;
