@@ -7,6 +7,7 @@
 
 #include "base/overload.hpp"
 #include "x86/emulate/emulator.hpp"
+#include "x86/registers.hpp"
 
 namespace vmm {
 namespace {
@@ -28,7 +29,11 @@ std::string hex(u64 value) {
     return text;
 }
 
-x86::Exception general_protection() { return {x86::vector::general_protection, 0}; }
+x86::Exception general_protection(Engine& engine) {
+    bool const real_mode = !cr0::ProtectedMode::get(engine.control_register(0));
+    if (real_mode) return {.vector = x86::vector::general_protection, .error_code = {}};
+    return {x86::vector::general_protection, 0};
+}
 
 // Whether the guest got further than an invalid instruction.
 bool is_progress(Exit const& exit) {
@@ -230,7 +235,7 @@ void Monitor::read_msr() {
     u32 const msr = static_cast<u32>(core.registers.value[rcx]);
     auto value = engine_.read_msr(msr);
     if (!value) value = machine_.read_msr(msr, host_.now());
-    if (!value) return engine_.inject(general_protection());
+    if (!value) return engine_.inject(general_protection(engine_));
     core.registers.value[rax] = *value & 0xffffffff;
     core.registers.value[rdx] = *value >> 32;
     engine_.set_core(core);
@@ -244,7 +249,7 @@ void Monitor::write_msr() {
     if (engine_.write_msr(msr, value) || machine_.write_msr(msr, value, host_.now()))
         engine_.advance();
     else
-        engine_.inject(general_protection());
+        engine_.inject(general_protection(engine_));
 }
 
 Monitor::Handled Monitor::port(exits::Port const& access) {

@@ -88,7 +88,7 @@ struct FakeEngine : Engine {
     x86::OrException<GuestPhys> translate(u64 linear, x86::Access, bool) override {
         return GuestPhys{linear};
     }
-    u64 control_register(unsigned) override { return 0; }
+    u64 control_register(unsigned) override { return cr0; }
     x86::OrException<> set_control_register(unsigned, u64) override { return {}; }
     u64 debug_register(unsigned) override { return 0; }
     x86::OrException<> set_debug_register(unsigned, u64) override { return {}; }
@@ -109,7 +109,10 @@ struct FakeEngine : Engine {
     }
     bool can_interrupt() override { return (flags & interrupt_flag) && !injected; }
     void inject(u8 vector) override { injected = vector; }
-    void inject(x86::Exception const& exception) override { faults.push_back(exception.vector); }
+    void inject(x86::Exception const& exception) override {
+        faults.push_back(exception.vector);
+        last_error_code = exception.error_code;
+    }
     void want_interrupt_window(bool wanted) override { window = wanted; }
     std::string describe() override { return "rip " + std::to_string(ip); }
 
@@ -120,6 +123,8 @@ struct FakeEngine : Engine {
     std::deque<Step> steps;
     std::vector<Run> runs;
     std::vector<u8> faults;
+    std::optional<u32> last_error_code;
+    u64 cr0 = 1;
     std::optional<u8> injected;
     bool window = false, gives_way = false;
     u64 ip = 0, flags = 0, extended_features = 0x500;
@@ -240,6 +245,12 @@ TEST(Monitor, UnknownMsrsRaiseAProtectionFaultAndDoNotMoveOn) {
     world.write_msr(0x12345, 1);
     world.step([](FakeEngine& e) {
         EXPECT_EQ(e.faults, std::vector<u8>{x86::vector::general_protection});
+        EXPECT_EQ(e.last_error_code, 0u);
+        e.cr0 = 0;
+        return exits::ReadMsr{};
+    });
+    world.step([](FakeEngine& e) {
+        EXPECT_FALSE(e.last_error_code) << "real mode has none";
         EXPECT_EQ(e.ip, 16 * mebibyte + 0x200);
         return e.out(com1_port, 'x');
     });
