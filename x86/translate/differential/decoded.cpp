@@ -161,11 +161,15 @@ bool UndefinedFlags::add(Decoded const& decoded) {
     return true;
 }
 
-bool is_atomic(Case const& test, Outcome const& outcome) {
+bool is_certain(Case const& test, Outcome const& outcome) {
     if (!outcome.exception || outcome.eip - test.at >= test.code.size()) return true;
     auto const decoded = decode(std::span(test.code).subspan(outcome.eip - test.at));
     if (!decoded) return true;
     auto const mnemonic = decoded->instruction.mnemonic;
+    if (mnemonic == ZYDIS_MNEMONIC_MASKMOVQ || mnemonic == ZYDIS_MNEMONIC_MASKMOVDQU) {
+        bool const in_arena = outcome.exception->vector == vector::page_fault && outcome.exception->address < 0xfffff000;
+        return in_arena;
+    }
     return mnemonic != ZYDIS_MNEMONIC_POPA && mnemonic != ZYDIS_MNEMONIC_POPAD;
 }
 

@@ -41,8 +41,9 @@ public:
 private:
     u32 mask_{};
 };
-// False: the case ended with an exception in the middle of an instruction of which processors may already have loaded some registers.
-bool is_atomic(Case const& test, Outcome const& outcome);
+// False: the case ended with an exception that the manual leaves open: in the middle of POPA, of which processors may already have loaded some
+// registers; of MASKMOVQ at the end of the address space, which looks at bytes one by one.
+bool is_certain(Case const& test, Outcome const& outcome);
 // For the end that a case came to. Straight code: of what ran before it; else of all the code at any time.
 std::optional<u32> undefined_flags(Case const& test, Outcome const& outcome);
 

@@ -19,6 +19,11 @@ std::pair<std::vector<u8>, Decoded> random_instruction(Random& random) {
         if (random.chance(15)) bytes.push_back(random.chance(50) ? 0xf2 : 0xf3);
         if (random.chance(40)) bytes.push_back(0x0f);
         bytes.push_back(static_cast<u8>(random.bits()));
+        if (random.chance(8)) { // esp as a base register, which few instructions would have
+            if (random.chance(10)) bytes.back() = 0x8f; // POP to memory, which counts with esp as it becomes
+            bytes.push_back(static_cast<u8>(random.below(3) << 6 | (bytes.back() == 0x8f ? 0 : random.below(8)) << 3 | 4));
+            bytes.push_back(static_cast<u8>(random.below(4) << 6 | random.below(8) << 3 | 4));
+        }
         while (bytes.size() < 15) {
             u32 const value = random.number();
             for (unsigned i = 0; i < 4; ++i) bytes.push_back(static_cast<u8>(value >> 8 * i));

@@ -194,7 +194,7 @@ std::string World::compare(Case const& test) {
     save(native_memory_);
     // Alignment checks and single steps are not what is compared.
     bool const checked = (native.flags & flags::alignment_check) != 0 || (native.exception && native.exception->vector == vector::debug);
-    auto const undefined = checked || !is_atomic(test, native) ? std::nullopt : undefined_flags(test, native);
+    auto const undefined = checked || !is_certain(test, native) ? std::nullopt : undefined_flags(test, native);
     std::string result;
     ++counts.cases;
     if (native.exception) ++counts.exceptions;

@@ -102,9 +102,8 @@ Stop TranslatorRunner::at_the_end() const {
     u8 const* const code = Memory::at(page_.state.segments[static_cast<std::size_t>(SegmentName::cs)].base + page_.state.eip);
     if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, code, ZYDIS_MAX_INSTRUCTION_LENGTH, &instruction, operands))) return stop;
     for (auto const& operand : std::span(operands, instruction.operand_count)) {
-        // The processor finds the missing page first if eight bytes of ten are before the end, or if only some bytes are asked for (MASKMOVDQU).
+        // The processor finds the missing page first if eight bytes of ten are before the end.
         u64 const bytes = operand.size == 80 ? 8 : operand.size / 8;
-        if (operand.visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN) continue;
         if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY || raised_.address + bytes <= guest_bytes) continue;
         stop.exception = {.vector = operand.mem.segment == ZYDIS_REGISTER_SS ? vector::stack_fault : vector::general_protection, .error_code = 0};
     }
