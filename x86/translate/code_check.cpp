@@ -88,6 +88,7 @@ private:
 
     char const* kind() const {
         if ((now_.attributes & ZYDIS_ATTRIB_IS_PRIVILEGED) != 0) return "privileged";
+        if (now_.mnemonic == ZYDIS_MNEMONIC_RDTSC) return nullptr; // as user programs may
         switch (now_.meta.category) {
         case ZYDIS_CATEGORY_SYSCALL:
         case ZYDIS_CATEGORY_SYSRET:

@@ -123,9 +123,10 @@ private:
         bool const two = d.map == OpcodeMap::secondary && (d.opcode & 0xf6) == 0xa4;
         return one || two;
     }
-    // Results that the manuals leave open: BSF and BSR of 0, BSWAP of 16 bits, double shifts of 16 bits by more.
+    // Results that the manuals leave open: BSF and BSR of 0, BSWAP of 16 bits, double shifts of 16 bits by more; and those that differ each time.
     static bool leaves_register_open(Decoded const& d) {
-        return d.map == OpcodeMap::secondary && (d.opcode == 0xb8 || d.opcode == 0xbc || d.opcode == 0xbd || (d.opcode & 0xf8) == 0xc8 || (d.opcode & 0xf6) == 0xa4);
+        bool const each_time = d.map == OpcodeMap::secondary && (d.opcode == 0x31 || (d.opcode == 0xc7 && !d.memory));
+        return each_time || (d.map == OpcodeMap::secondary && (d.opcode == 0xb8 || d.opcode == 0xbc || d.opcode == 0xbd || (d.opcode & 0xf8) == 0xc8 || (d.opcode & 0xf6) == 0xa4));
     }
     // Reserved forms of hints and fences, which the emulator takes and some processors do not.
     static bool is_lenient(Decoded const& d) { return d.map == OpcodeMap::secondary && !d.memory && (d.opcode == 0x0d || d.opcode == 0xae); }
