@@ -19,7 +19,7 @@ void Shadow::watch_tables(Space& space, u64 linear, x86::Walk const& walk) {
         if (!is_ram(page)) continue; // always reads the same
         u64 const base = linear & linear_mask & ~(table_span(entry.level) - 1);
         if (!watch_.add(page, {&space, entry.level, base})) continue;
-        mappings_.drop_page(page, [](Leaf const& leaf) { return leaf.rights.write; });
+        protect_page(page);
     }
 }
 

@@ -185,8 +185,8 @@ private:
                                     .view = View::processor};
         // The processor's answer; what it writes stays out of memory.
         Overlay marks(memory_);
-        auto const expected =
-            x86::translate(paging_, request.linear, request.access, request.supervisor, marks);
+        auto const expected = x86::translate_linear(paging_, request.linear, request.access,
+                                                    request.supervisor, marks);
         std::vector<u8> before = table_bytes();
         AccessResult const result = shadow_.access(request);
         using Kind = AccessResult::Kind;

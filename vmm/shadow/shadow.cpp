@@ -168,14 +168,14 @@ x86::Paging Shadow::paging_for(AccessRequest const& request) const {
 }
 
 x86::OrException<GuestPhys> Shadow::translate(AccessRequest const& request) {
-    return TRY(x86::translate(paging_for(request), request.linear, request.access,
-                              request.supervisor, tables_))
+    return TRY(x86::translate_linear(paging_for(request), request.linear, request.access,
+                                     request.supervisor, tables_))
         .address;
 }
 
 AccessResult Shadow::access(AccessRequest const& request) {
-    auto const found = x86::translate(paging_for(request), request.linear, request.access,
-                                      request.supervisor, tables_);
+    auto const found = x86::translate_linear(paging_for(request), request.linear, request.access,
+                                             request.supervisor, tables_);
     if (!found) {
         watch_.step();
         return {.kind = Kind::guest_fault, .exception = found.error()};
@@ -326,6 +326,10 @@ bool Shadow::map_if_used(Space& space, AccessRequest request, u64 linear) {
 
 void Shadow::forget_page(u64 page) {
     if (is_ram(page)) mappings_.drop_page(page, [](Leaf const&) { return true; });
+}
+
+void Shadow::protect_page(u64 page) {
+    if (is_ram(page)) mappings_.drop_page(page, [](Leaf const& leaf) { return leaf.rights.write; });
 }
 
 } // namespace vmm::shadow

@@ -91,6 +91,8 @@ public:
     void stop_watching(GuestPhys at);
     // All mappings of a page of guest RAM.
     void forget_page(u64 page);
+    // Those that can be written.
+    void protect_page(u64 page);
 
     RootId root(View view) { return space_of(view).space.root; }
     static constexpr RootId shared_root = 0;

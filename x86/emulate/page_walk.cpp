@@ -149,8 +149,8 @@ Exception page_fault(Paging const& paging, u64 linear, Access access, bool super
     return {vector::page_fault, static_cast<u32>(code), linear};
 }
 
-OrException<Walk> translate(Paging const& paging, u64 linear, Access access, bool supervisor,
-                            TableMemory& memory) {
+OrException<Walk> translate_linear(Paging const& paging, u64 linear, Access access, bool supervisor,
+                                   TableMemory& memory) {
     auto const refuse = [&](bool present, bool reserved) {
         return fail(page_fault(paging, linear, access, supervisor, present, reserved));
     };

@@ -70,8 +70,8 @@ bool allows(Paging const& paging, Walk const& walk, Access access, bool supervis
 void mark_used(Walk const& walk, bool write, TableMemory& memory);
 
 // All together: the page behind an address, or the page fault that the guest gets.
-OrException<Walk> translate(Paging const& paging, u64 linear, Access access, bool supervisor,
-                            TableMemory& memory);
+OrException<Walk> translate_linear(Paging const& paging, u64 linear, Access access, bool supervisor,
+                                   TableMemory& memory);
 
 // The page fault for an access that a walk or its rights refuse.
 Exception page_fault(Paging const& paging, u64 linear, Access access, bool supervisor, bool present,

@@ -152,7 +152,7 @@ TEST_P(HostileTables, GiveThePageFaultOfAProcessorAfterFourReadsAtMost) {
     tables.entries[0x1000 + 8 * 510] = 0x2087;             // PS in a PML4 entry
     tables.entries[0x2000 + 8 * 2] = 0x80002087;           // 1 GiB page with bit 13
     tables.entries[0x3000 + 8 * 9] = 0x602087;             // 2 MiB page with bit 13
-    auto const result = translate(four_level(), GetParam().linear, Access::write, true, tables);
+    auto const result = translate_linear(four_level(), GetParam().linear, Access::write, true, tables);
     ASSERT_FALSE(result) << GetParam().what;
     EXPECT_EQ(result.error().vector, 14);
     EXPECT_EQ(result.error().error_code, GetParam().error_code) << GetParam().what;
@@ -204,7 +204,7 @@ TEST_P(PageRights, AreThoseOfTheManual) {
     paging.cr0 &= ~r.cr0_off;
     paging.cr4 |= r.cr4_on;
     paging.alignment_check = r.alignment_check;
-    auto const result = translate(paging, base + (3 << 21), r.access, r.supervisor, tables);
+    auto const result = translate_linear(paging, base + (3 << 21), r.access, r.supervisor, tables);
     EXPECT_EQ(result ? -1 : static_cast<int>(*result.error().error_code), r.error_code);
 }
 constexpr u64 wp = 1 << 16;
@@ -227,24 +227,24 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(PageWalk, TheFetchBitIsToldOnlyWhereFetchesAreSpecial) {
     FakeTables tables;
     Paging paging = two_level();
-    EXPECT_EQ(translate(paging, 0, Access::execute, false, tables).error().error_code, 4u);
+    EXPECT_EQ(translate_linear(paging, 0, Access::execute, false, tables).error().error_code, 4u);
     paging.cr4 |= smep;
-    EXPECT_EQ(translate(paging, 0, Access::execute, false, tables).error().error_code, 0x14u);
+    EXPECT_EQ(translate_linear(paging, 0, Access::execute, false, tables).error().error_code, 0x14u);
 }
 
 TEST(PageWalk, UseSetsAccessedBitsAndAWriteTheDirtyBitOfTheLeafOnly) {
     LongTables tables;
     u64 const linear = base + (3 << 21) + (7 << 12);
-    ASSERT_TRUE(translate(four_level(), linear, Access::read, true, tables));
+    ASSERT_TRUE(translate_linear(four_level(), linear, Access::read, true, tables));
     EXPECT_EQ(tables.entries[0x1ff8], 0x2007 | accessed);
     EXPECT_EQ(tables.entries[0x3018], 0x4007 | accessed);
     EXPECT_EQ(tables.entries[0x4038] & 0xfff, 7 | accessed);
-    ASSERT_TRUE(translate(four_level(), linear, Access::write, true, tables));
+    ASSERT_TRUE(translate_linear(four_level(), linear, Access::write, true, tables));
     EXPECT_EQ(tables.entries[0x3018], 0x4007 | accessed);
     EXPECT_EQ(tables.entries[0x4038] & 0xfff, 7 | accessed | dirty);
     auto const before = tables.entries;
     ASSERT_FALSE(
-        translate(four_level(), base + (3 << 21) + (9 << 12), Access::write, true, tables));
+        translate_linear(four_level(), base + (3 << 21) + (9 << 12), Access::write, true, tables));
     EXPECT_EQ(tables.entries, before); // a refused access marks nothing
 }
 

@@ -54,7 +54,7 @@ x86::Paging NestedEngine::paging() {
 
 x86::OrException<GuestPhys> NestedEngine::translate(u64 linear, x86::Access access,
                                                     bool supervisor) {
-    return TRY(x86::translate(paging(), linear, access, supervisor, tables_)).address;
+    return TRY(x86::translate_linear(paging(), linear, access, supervisor, tables_)).address;
 }
 
 u64 NestedEngine::control_register(unsigned number) {
