@@ -100,7 +100,8 @@ constexpr Table make_secondary() {
     Table table{};
     put(table, {{0x0d, 0x0d, plain(copy)}, {0x10, 0x17, vector}, {0x18, 0x18, plain(copy)},
                 {0x1f, 0x1f, with_rm(copy)}, {0x28, 0x2d, vector},
-                {0x2e, 0x2f, {.form = copy, .fpu = true}}, {0x40, 0x4f, reads(spares(words))},
+                {0x2e, 0x2f, {.form = copy, .fpu = true}},
+                {0x31, 0x31, implicit(spares({.form = copy}))}, {0x40, 0x4f, reads(spares(words))},
                 {0x50, 0x76, vector}, {0x77, 0x77, vector}, {0x7c, 0x7f, vector},
                 {0x80, 0x8f, reads(plain(jump_if))}, {0x90, 0x9f, reads(spares(one_byte))},
                 {0xa0, 0xa0, plain(push_selector)}, {0xa3, 0xa3, {.form = bit_string, .reg = true, .rm = true}},
@@ -177,6 +178,7 @@ OpcodeFacts const& primary_group(Decoded const& d) {
 }
 
 OpcodeFacts const& secondary_group(Decoded const& d) {
+    static constexpr OpcodeFacts random = kills({.form = copy, .rm = true});
     static constexpr OpcodeFacts to_memory = spares({.form = copy}), nothing = plain(none),
                                  save{.form = environment, .fpu = true, .spares_flags = true};
     bool const scalar = d.repeat != 0;
@@ -193,7 +195,9 @@ OpcodeFacts const& secondary_group(Decoded const& d) {
         if (d.reg == 0) return save;
         return d.reg < 4 ? secondary[d.opcode] : d.reg == 7 ? to_memory : emulated;
     case 0xb8: return d.repeat == 0xf3 ? secondary[d.opcode] : emulated;
-    case 0xc7: return d.memory && d.reg == 1 && d.repeat == 0 ? secondary[d.opcode] : emulated;
+    case 0xc7: // CMPXCHG8B; RDRAND, RDSEED
+        if (d.memory) return d.reg == 1 && d.repeat == 0 ? secondary[d.opcode] : emulated;
+        return d.reg >= 6 && d.repeat == 0 ? random : emulated;
     default: return secondary[d.opcode];
     }
 }
