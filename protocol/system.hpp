@@ -65,9 +65,9 @@ enum class GrantKind : u32 {
 
 // What a guest's monitor gets beside the RAM, and which processors it needs.
 enum class GuestKind : u64 {
-    nested, // Vcpu, nested root: SVM with nested paging
-    shadow, // Vcpu, nested root, ASIDs for more of them: SVM
-    trap,   // nested root, ASIDs: any processor
+    nested,       // Vcpu, nested root: SVM with nested paging
+    shadow,       // Vcpu, nested root, ASIDs for more of them: SVM
+    deprivileged, // nested root, ASIDs: any processor
 };
 
 struct Grant {

@@ -15,6 +15,9 @@ constexpr u64 guest_page = 2 << 20;
 constexpr u32 default_priority = 100;
 constexpr u64 default_monitor_memory = 4 << 20;
 constexpr u64 trap_memory = 8 << 20; // of the monitor's, for copies of code pages and what it knows about them
+constexpr u64 default_code_cache = 16 << 20;
+// Of the monitor's: translated code, and what it knows about it, two to three times as much.
+constexpr u64 translate_memory(u64 code_cache) { return (8 << 20) + 4 * code_cache; }
 constexpr u64 default_shadow_memory = 8 << 20;
 constexpr u64 least_shadow_memory = 512 << 10;
 
@@ -157,7 +160,7 @@ Checked<Located<Engine>> read_engine(Fields const& fields) {
         if (text->value == engine_name(engine)) return Located{engine, text->place};
     }
     return fail(Problem(text->place, {fmt::format("\"{}\" is no engine", text->value),
-                                      "write engine = \"nested\", \"shadow\" or \"trap\""}));
+                                      "write engine = \"nested\", \"shadow\", \"trap\" or \"translate\""}));
 }
 
 Checked<std::optional<Located<ShadowPolicy>>> read_shadow(Fields const& fields) {
@@ -178,7 +181,7 @@ Checked<void> check_shadow_fields(Vm const& vm, std::optional<Located<u64>> cons
     if (vm.patch && vm.engine.value != Engine::trap) return useless(vm.patch->place, "remove it, or write engine = \"trap\"");
     if (!shadow_memory) return {};
     if (!has_shadow(vm.engine.value))
-        return useless(shadow_memory->place, "remove it, or write engine = \"shadow\" or \"trap\"");
+        return useless(shadow_memory->place, "remove it, or write another engine");
     if (shadow_memory->value >= least_shadow_memory) return {};
     return fail(Problem(shadow_memory->place, {"is too little for shadow page tables",
                                                fmt::format("write at least \"{}K\"", least_shadow_memory >> 10)}));
@@ -197,13 +200,19 @@ Checked<void> check_real_mode(Vm const& vm) {
     if (!vm.boot_sector || runs) return {};
     return fail(Problem(vm.boot_sector->place, {fmt::format("starts in real mode, and engine \"{}\" runs protected mode only",
                                                             engine_name(vm.engine.value)),
-                                                "write engine = \"nested\""}));
+                                                "write engine = \"nested\" or \"translate\""}));
+}
+
+Checked<void> check_code_cache(Vm const& vm, std::optional<Located<u64>> const& code_cache) {
+    if (!code_cache || vm.engine.value == Engine::translate) return {};
+    return fail(Problem(code_cache->place, {fmt::format("means nothing to engine \"{}\"", engine_name(vm.engine.value)),
+                                            "remove it, or write engine = \"translate\""}));
 }
 
 Checked<Vm> read_vm(Located<toml::table const*> const& entry) {
     auto const fields = TRY(Fields::open(*entry.value, entry.place,
                                          {"name", "kernel", "boot_sector", "initramfs", "command_line", "memory", "monitor_memory", "engine",
-                                          "shadow", "shadow_memory", "patch", "keyboard", "priority", "restart", "report_at", "report_json"}));
+                                          "shadow", "shadow_memory", "code_cache", "patch", "keyboard", "priority", "restart", "report_at", "report_json"}));
     Vm result;
     result.name = TRY(read_name(fields, "\"linux\""));
     result.boot_sector = TRY(fields.text("boot_sector"));
@@ -221,12 +230,16 @@ Checked<Vm> read_vm(Located<toml::table const*> const& entry) {
     result.patch = TRY(fields.boolean("patch"));
     TRY(check_shadow_fields(result, shadow_memory));
     TRY(check_real_mode(result));
+    auto const code_cache = TRY(fields.size("code_cache", guest_page));
+    TRY(check_code_cache(result, code_cache));
+    if (result.engine.value == Engine::translate) result.code_cache = code_cache ? code_cache->value : default_code_cache;
     if (has_shadow(result.engine.value)) result.shadow_memory = shadow_memory ? shadow_memory->value : default_shadow_memory;
     auto const monitor = TRY(fields.size("monitor_memory", page));
     // A capability is 32 bytes; the CNode is a power of two, and half of its slots are the library OS's.
     // The rest is what the monitor remembers of its shadow tables, however the guest uses them.
     u64 const usual = default_monitor_memory + result.shadow_memory + 384 * shadow_slots(result.shadow_memory) +
-                      (result.engine.value == Engine::trap ? trap_memory : 0);
+                      (result.engine.value == Engine::trap ? trap_memory : 0) +
+                      (result.engine.value == Engine::translate ? translate_memory(result.code_cache) : 0);
     result.monitor_memory = monitor ? *monitor : Located{usual, fields.place("monitor_memory")};
     auto const keyboard = TRY(fields.boolean("keyboard"));
     result.console = {Console{keyboard && keyboard->value}, fields.place("keyboard")};

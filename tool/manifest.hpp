@@ -69,7 +69,8 @@ struct Vm {
     Located<u64> monitor_memory; // everything else the VM's monitor is made of
     Located<Engine> engine;
     std::optional<Located<ShadowPolicy>> shadow; // engine shadow only; absent: the monitor's choice
-    u64 shadow_memory{};                         // bytes for shadow page tables, engines shadow and trap; of monitor_memory
+    u64 shadow_memory{};                         // bytes for shadow page tables, all engines but nested; of monitor_memory
+    u64 code_cache{};                            // bytes for translated code, engine translate; of monitor_memory
     std::optional<Located<bool>> patch;          // engine trap only
     std::string report_at; // empty: no report
     bool json{};           // reports are JSON
@@ -93,7 +94,9 @@ struct Manifest {
 
 std::string_view engine_name(Engine engine);
 // Whether the engine keeps shadow page tables.
-constexpr bool has_shadow(Engine engine) { return engine == Engine::shadow || engine == Engine::trap; }
+constexpr bool has_shadow(Engine engine) { return engine != Engine::nested; }
+// Whether the guest's kernel runs without the processor's guest mode; such guests have 32 bits.
+constexpr bool is_deprivileged(Engine engine) { return engine == Engine::trap || engine == Engine::translate; }
 // Capability slots for pages that shadow tables of so many bytes map: they are rarely full.
 constexpr u64 shadow_slots(u64 shadow_memory) { return shadow_memory / 4096 * 16; }
 

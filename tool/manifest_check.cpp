@@ -157,14 +157,14 @@ Checked<void> check_engine(Vm const& vm, Machine const& machine) {
     switch (vm.engine.value) {
     case Engine::nested:
         if (has_nested_paging(machine.cpu)) return {};
-        return refuse("SVM with nested paging", "run with --cpu amd, or write engine = \"shadow\" or \"trap\"");
+        return refuse("SVM with nested paging", "run with --cpu amd, or write engine = \"shadow\" or \"translate\"");
     case Engine::shadow:
         if (has_svm(machine.cpu)) return {};
-        return refuse("SVM", "run with --cpu amd, or write engine = \"trap\"");
-    case Engine::trap: return {};
+        return refuse("SVM", "run with --cpu amd, or write engine = \"translate\"");
+    case Engine::trap:
     case Engine::translate: break;
     }
-    return fail(Problem(vm.engine.place, {"engine \"translate\" is not available yet", "write engine = \"trap\""}));
+    return {};
 }
 
 // Each takes an ASID pool of its own, of which the kernel has eight; root takes the first.

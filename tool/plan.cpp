@@ -197,7 +197,7 @@ private:
         case Engine::trap:
         case Engine::translate: break;
         }
-        return protocol::GuestKind::trap;
+        return protocol::GuestKind::deprivileged;
     }
 
     Checked<void> add(Vm const& vm) {
@@ -217,6 +217,7 @@ private:
         if (vm.json) add_arguments({"--json"});
         if (vm.engine.value != Engine::nested) add_arguments({"--engine", std::string(engine_name(vm.engine.value))});
         if (has_shadow(vm.engine.value)) add_arguments({"--shadow-memory", std::to_string(vm.shadow_memory)});
+        if (vm.code_cache != 0) add_arguments({"--code-cache", std::to_string(vm.code_cache)});
         if (vm.shadow) add_arguments({"--shadow", vm.shadow->value == ShadowPolicy::fill ? "fill" : "sync"});
         if (vm.patch && !vm.patch->value) add_arguments({"--no-patch"});
         result.grants = {console_grant(vm.name.value), {GrantKind::timer, "timer", 0, 0},
@@ -239,8 +240,9 @@ private:
         u32 const index = TRY(add_file(vm.kernel.value, path, vm.kernel.place));
         auto const kernel = check_bzimage(plan_.files_[index].bytes);
         if (!kernel) return fail(Problem(vm.kernel.place, {path.string() + " " + kernel.error().what, kernel.error().cure}));
-        if (vm.engine.value == Engine::trap && kernel->has_64_bit_entry)
-            return fail(Problem(vm.kernel.place, {path.string() + " is a 64-bit kernel, and engine \"trap\" runs 32-bit guests",
+        if (is_deprivileged(vm.engine.value) && kernel->has_64_bit_entry)
+            return fail(Problem(vm.kernel.place, {fmt::format("{} is a 64-bit kernel, and engine \"{}\" runs 32-bit guests",
+                                                              path.string(), engine_name(vm.engine.value)),
                                                   "write kernel = \"debian-686\", or engine = \"shadow\" or \"nested\""}));
         kernel_end_ = kernel_load_address + kernel->run_size;
         if (kernel_end_ <= vm.memory.value) return PlannedGrant{GrantKind::file, "kernel", index, 0};

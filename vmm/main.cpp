@@ -3,6 +3,7 @@
 #include "vmm/component_host.hpp"
 #include "vmm/engine/nested/nested_engine.hpp"
 #include "vmm/engine/shadow/shadow_engine.hpp"
+#include "vmm/engine/translate/make_engine.hpp"
 #include "vmm/engine/trap/make_engine.hpp"
 #include "vmm/guest_ram.hpp"
 #include "vmm/monitor.hpp"
@@ -58,6 +59,9 @@ user::Result<std::unique_ptr<vmm::Engine>> make_engine(vmm::Options const& optio
     if (options.engine == vmm::EngineKind::trap)
         return vmm::trap::make_engine(memory, std::move(frames), user::AsidPool{guest.second},
                                       options.shadow_memory, most_leaves, options.patch);
+    if (options.engine == vmm::EngineKind::translate)
+        return vmm::translate::make_engine(memory, std::move(frames), user::AsidPool{guest.second},
+                                           options.shadow_memory, most_leaves, options.code_cache);
     auto backend = TRY(vmm::shadow::KernelBackend::make(
         std::move(frames), user::AsidPool{guest.second}, options.shadow_memory, most_leaves));
     return TRY(vmm::ShadowEngine::make(vcpu, main_thread(), events(), memory, std::move(backend),

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The monitor's arguments: NAME COMMAND_LINE [--report-at TEXT] [--json] [--engine nested|shadow|trap]
-// [--shadow fill|sync] [--shadow-memory BYTES] [--no-patch]. Everything else it needs are grants:
+// The monitor's arguments: NAME COMMAND_LINE [--report-at TEXT] [--json] [--engine
+// nested|shadow|trap|translate] [--shadow fill|sync] [--shadow-memory BYTES] [--code-cache BYTES] [--no-patch]. Everything else it needs are grants:
 // `console`, `timer`, `guest`, and the files `kernel` and (optionally) `initramfs`.
 #pragma once
 
 #include <charconv>
 #include <expected>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -13,7 +14,7 @@
 
 namespace vmm {
 
-enum class EngineKind { nested, shadow, trap };
+enum class EngineKind { nested, shadow, trap, translate };
 
 struct Options {
     std::string name;
@@ -22,9 +23,18 @@ struct Options {
     bool json{};           // reports are JSON
     EngineKind engine{};
     shadow::Policy shadow = shadow::Policy::sync;
-    u64 shadow_memory{}; // bytes for shadow page tables; engines shadow and trap
+    u64 shadow_memory{}; // bytes for shadow page tables; all engines but nested
+    u64 code_cache{};    // bytes for translated code, a multiple of 2 MiB; engine translate
     bool patch = true;   // engine trap: replace sensitive instructions that do not trap
 };
+
+// A whole decimal number, or nothing.
+inline std::optional<u64> number_in(std::string_view text) {
+    u64 value{};
+    auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
 
 // The error is one line.
 inline std::expected<Options, std::string> parse_options(std::span<char const* const> arguments) {
@@ -49,12 +59,15 @@ inline std::expected<Options, std::string> parse_options(std::span<char const* c
             options.engine = EngineKind::shadow;
         else if (name == "--engine" && value == "trap")
             options.engine = EngineKind::trap;
+        else if (name == "--engine" && value == "translate")
+            options.engine = EngineKind::translate;
         else if (name == "--shadow" && (value == "fill" || value == "sync"))
             options.shadow = value == "fill" ? shadow::Policy::fill : shadow::Policy::sync;
-        else if (name != "--shadow-memory" ||
-                 std::from_chars(value.data(), value.data() + value.size(), options.shadow_memory).ptr !=
-                     value.data() + value.size() ||
-                 value.empty())
+        else if (name == "--shadow-memory" && number_in(value))
+            options.shadow_memory = *number_in(value);
+        else if (name == "--code-cache" && number_in(value))
+            options.code_cache = *number_in(value);
+        else
             return std::unexpected("argument \"" + name + "\" is unknown or its value is not one it takes");
     }
     return options;

@@ -37,11 +37,15 @@ TEST(Options, EnginesHaveOptionsOfTheirOwn) {
     EXPECT_EQ(trap->engine, EngineKind::trap);
     EXPECT_FALSE(trap->patch);
     EXPECT_TRUE(shadow->patch);
+    auto const translate = parse({"linux", "", "--engine", "translate", "--code-cache", "4194304"});
+    ASSERT_TRUE(translate);
+    EXPECT_EQ(translate->engine, EngineKind::translate);
+    EXPECT_EQ(translate->code_cache, 4194304u);
 }
 
 TEST(Options, WhatIsMissingOrUnknownIsNamed) {
     EXPECT_EQ(parse({"linux"}).error(), "usage: NAME COMMAND_LINE [--report-at TEXT] ...");
-    for (auto const& [name, value] : {std::pair{"--memory", "4"}, {"--engine", "magic"}, {"--shadow", "often"}, {"--shadow-memory", "8M"}})
+    for (auto const& [name, value] : {std::pair{"--memory", "4"}, {"--engine", "magic"}, {"--shadow", "often"}, {"--shadow-memory", "8M"}, {"--code-cache", ""}})
         EXPECT_EQ(parse({"linux", "", name, value}).error(),
                   std::string("argument \"") + name + "\" is unknown or its value is not one it takes");
     EXPECT_EQ(parse({"linux", "", "--report-at"}).error(),

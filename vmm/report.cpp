@@ -22,6 +22,14 @@ constexpr Figure figures[] = {
     {"injected_interrupts", "interrupts", &EngineCounters::injected_interrupts},
     {"injected_exceptions", "exceptions", &EngineCounters::injected_exceptions},
     {"patches", "patches", &EngineCounters::patches},
+    {"thread_stops", "stops of the thread", &EngineCounters::thread_stops},
+    {"translated_blocks", "blocks", &EngineCounters::translated_blocks},
+    {"translated_bytes", "bytes translated", &EngineCounters::translated_bytes},
+    {"chained_jumps", "jumps chained", &EngineCounters::chained_jumps},
+    {"cache_misses", "misses", &EngineCounters::cache_misses},
+    {"emulated_instructions", "emulated", &EngineCounters::emulated_instructions},
+    {"invalidated_blocks", "blocks invalidated", &EngineCounters::invalidated_blocks},
+    {"cache_evictions", "code evictions", &EngineCounters::cache_evictions},
 };
 
 std::string seconds(u64 milliseconds) {

@@ -116,7 +116,7 @@ Result<> Builder::give_timer_service(GrantInfo& info) {
 }
 
 Result<> Builder::give_guest(GuestKind kind, GrantInfo& info) {
-    if (kind != GuestKind::trap)
+    if (kind != GuestKind::deprivileged)
         TRY(give(next_slot_, TRY(shop_.make(abi::ObjectType::vcpu)), abi::right::all));
     user::NestedRoot const root{TRY(shop_.make(abi::ObjectType::ept_pml4))};
     TRY(user::AsidPool{abi::initial_slot::asid_pool}.assign(root));

@@ -26,7 +26,7 @@ using NestedPaging = Bits<0>; // leaf 0x8000000a, edx
 // What runs a guest of this kind. `read` is cpuid, or a test's.
 template <class Read> bool can_run_guests(protocol::GuestKind kind, Read read) {
     constexpr u32 extended = 0x80000000, features = 0x80000001, svm_features = 0x8000000a;
-    if (kind == protocol::GuestKind::trap) return true;
+    if (kind == protocol::GuestKind::deprivileged) return true;
     bool const svm = read(extended).eax >= svm_features && cpuid_bit::Svm::get(read(features).ecx) != 0;
     if (!svm || kind == protocol::GuestKind::shadow) return svm;
     return cpuid_bit::NestedPaging::get(read(svm_features).edx) != 0;

@@ -27,7 +27,7 @@ TEST(Processor, RunsNestedGuestsOnlyWithSvmAndNestedPaging) {
 TEST(Processor, RunsShadowedGuestsWithSvmAloneAndTrappedGuestsAlways) {
     EXPECT_TRUE(can_run_guests(GuestKind::shadow, processor(0x8000000a, 4, 0)));
     EXPECT_FALSE(can_run_guests(GuestKind::shadow, processor(0x8000000a, 0, 0)));
-    EXPECT_TRUE(can_run_guests(GuestKind::trap, processor(0x80000008, 0, 0)));
+    EXPECT_TRUE(can_run_guests(GuestKind::deprivileged, processor(0x80000008, 0, 0)));
 }
 
 TEST(SeedSource, GivesDifferentWords) {

@@ -33,9 +33,9 @@ void Supervisor::start(Component& component) {
         if (grant.kind == GrantKind::guest && !can_run_guests(static_cast<GuestKind>(grant.second), cpuid))
             return refuse(static_cast<GuestKind>(grant.second) == GuestKind::nested
                               ? "its guest needs a processor with AMD SVM and nested paging, this one has not got them "
-                                "(run with --cpu amd, or write engine = \"shadow\" or \"trap\")"
+                                "(run with --cpu amd, or write engine = \"shadow\" or \"translate\")"
                               : "its guest needs a processor with AMD SVM, this one has not got it "
-                                "(run with --cpu amd, or write engine = \"trap\")");
+                                "(run with --cpu amd, or write engine = \"translate\")");
 
     Builder builder(world_, component);
     auto const built = builder.build(library_os_, library_os_file_);

@@ -37,6 +37,15 @@ struct EngineCounters {
     u64 injected_interrupts{};
     u64 injected_exceptions{};
     u64 patches{}; // instructions replaced by a trap
+    u64 thread_stops{}; // of the guest's own thread, if it has one: several exits may be dealt with at one
+    // Binary translation.
+    u64 translated_blocks{};
+    u64 translated_bytes{};      // of the guest's code
+    u64 chained_jumps{};         // from block to block
+    u64 cache_misses{};          // stops because there was no block
+    u64 emulated_instructions{}; // stops because of an instruction that is not translated
+    u64 invalidated_blocks{};
+    u64 cache_evictions{};
 
     void count(InternalExit exit) { ++exits[static_cast<std::size_t>(exit)]; }
 };

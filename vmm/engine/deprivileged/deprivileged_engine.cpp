@@ -25,8 +25,8 @@ constexpr u64 cr4_known = 0x7fc;
 
 DeprivilegedEngine::DeprivilegedEngine(GuestThread& thread, shadow::Backend& backend,
                                        GuestMemory memory, shadow::PageGuard const& guard)
-    : thread_(thread), memory_(memory),
-      shadow_(backend, memory, shadow::Policy::sync, counters_, &guard), tables_(memory),
+    : thread_(thread), memory_(memory), tables_(memory),
+      shadow_(backend, memory, shadow::Policy::sync, counters_, &guard),
       registers_(32, {.cr0 = ControlRegisters::all.cr0,
                       .cr4 = cr4_known,
                       .efer = efer::NoExecuteEnable::mask}) {}
@@ -168,6 +168,7 @@ void DeprivilegedEngine::use_root(shadow::View view) {
 
 ThreadStop DeprivilegedEngine::let_run() {
     ThreadStop stop;
+    ++counters_.thread_stops;
     if (where_ == Where::running) {
         stop = thread_.wait();
     } else {

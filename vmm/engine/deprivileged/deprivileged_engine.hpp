@@ -82,6 +82,8 @@ protected:
     virtual Next fault_of_instruction(user::Trap32 const& trap);
     // Whether the instruction faulted because of the engine, and not because it is wrong.
     virtual bool is_for_us(std::span<u8 const> code) = 0;
+    // Whether the kernel could not go past the instruction without a stop.
+    virtual bool traps(std::span<u8 const> code) = 0;
 
     // ---- parts of it ----
 
@@ -93,11 +95,17 @@ protected:
     // The fault is the guest's own, or about a device.
     Next after_access(user::Trap32 const& trap, shadow::AccessResult const& result);
     Next emulate_one();
+    // Goes on behind the trap at `from` (linear): always where it held interrupts off for the next
+    // instruction (nobody could tell later whether the thread got past that), and for as long as
+    // the next trap is known to come soon.
+    Next emulate_on(u64 from);
     Next after(x86::Result const& result, std::optional<x86::Exception> const& instead);
     Next deliver(x86::EventKind kind, x86::Exception const& event);
     Next raise(x86::Exception const& event) { return deliver(x86::EventKind::exception, event); }
     static x86::Exception exception_of(user::Trap32 const& trap);
     static x86::Access access_of(user::Trap32 const& trap);
+    // What the instruction is to the counters.
+    static InternalExit kind_of(std::span<u8 const> code);
     static exits::Unsupported unsupported(std::string what) {
         return {std::move(what) + " needs the engine `shadow` or `nested`"};
     }
@@ -115,6 +123,7 @@ protected:
 
     GuestThread& thread_;
     GuestMemory memory_;
+    GuestTables tables_;
     shadow::Shadow shadow_;
     x86::Processor* processor_{};
 
@@ -137,7 +146,6 @@ private:
     void update_fpu();
     void forget_translations() { translations_ = {}; }
 
-    GuestTables tables_;
     ControlRegisters registers_;
     x86::TableRegister gdtr_{}, idtr_{};
     u64 cr2_{};
@@ -153,6 +161,13 @@ private:
         u64 page;
     };
     std::array<Translation, 16> translations_{};
+    // How many instructions behind a trap the next one comes, by the first one's address.
+    struct NextTrap {
+        u32 from;
+        u8 steps; // 0: not soon
+        u8 trust; // how often this is still believed
+    };
+    std::array<NextTrap, 1024> next_traps_{};
 };
 
 } // namespace vmm

@@ -18,52 +18,17 @@ constexpr u64 single_step = 1 << 14; // of DR6
 using Write = Bits<1>;               // of a page fault's error code
 using Fetch = Bits<4>;
 
-// What the instruction is to the counters.
-InternalExit kind_of(std::span<u8 const> code) {
-    std::size_t const at = !code.empty() && code[0] == 0x66 ? 1 : 0;
-    if (code.size() < at + 3) return InternalExit::other;
-    switch (code[at]) {
-    case 0x9c: // PUSHF POPF
-    case 0x9d:
-    case 0xfa: // CLI STI
-    case 0xfb: return InternalExit::interrupt_flag;
-    case 0xcf: return InternalExit::interrupt_return;
-    case 0xcc:
-    case 0xcd:
-    case 0xce: return InternalExit::software_interrupt;
-    case 0x0f: break;
-    default: return InternalExit::segment; // PUSH, POP and MOV of segment registers, far transfers
-    }
-    constexpr u8 load_machine_status = 6, invlpg = 7;
-    u8 const reg = code[at + 2] >> 3 & 7;
-    switch (code[at + 1]) {
-    case 0x06:
-    case 0x20:
-    case 0x22: return InternalExit::control_register;
-    case 0x01:
-        return reg == invlpg                            ? InternalExit::invalidate_page
-               : reg == load_machine_status || reg == 4 ? InternalExit::control_register
-                                                        : InternalExit::segment;
-    case 0x00:
-    case 0x02:
-    case 0x03:
-    case 0xa0:
-    case 0xa1:
-    case 0xa8:
-    case 0xa9:
-    case 0xb2:
-    case 0xb4:
-    case 0xb5: return InternalExit::segment;
-    default: return InternalExit::other;
-    }
-}
-
 bool is_port_access(std::span<u8 const> code) {
     auto const opcode = std::ranges::find_if_not(
         code, [](u8 byte) { return byte == 0x66 || byte == 0x67 || byte == 0xf2 || byte == 0xf3; });
     if (opcode == code.end()) return false;
     return (*opcode & 0xf4) == 0xe4 || (*opcode & 0xfc) == 0x6c; // IN OUT, INS OUTS
 }
+
+// How far emulation goes on behind an instruction that trapped, to find the next trap: an exit
+// costs as much as dozens of emulated instructions. What was found is believed so many times.
+constexpr u8 most_steps = 12, retry_after = 64;
+constexpr unsigned most_steps_in_all = 400;
 
 } // namespace
 
@@ -209,6 +174,45 @@ std::span<u8 const> DeprivilegedEngine::instruction_bytes() {
     return std::span(bytes_).first(known);
 }
 
+InternalExit DeprivilegedEngine::kind_of(std::span<u8 const> code) {
+    std::size_t const at = !code.empty() && code[0] == 0x66 ? 1 : 0;
+    if (code.size() < at + 3) return InternalExit::other;
+    switch (code[at]) {
+    case 0x9c: // PUSHF POPF
+    case 0x9d:
+    case 0xfa: // CLI STI
+    case 0xfb: return InternalExit::interrupt_flag;
+    case 0xcf: return InternalExit::interrupt_return;
+    case 0xcc:
+    case 0xcd:
+    case 0xce: return InternalExit::software_interrupt;
+    case 0x0f: break;
+    default: return InternalExit::segment; // PUSH, POP and MOV of segment registers, far transfers
+    }
+    constexpr u8 load_machine_status = 6, invlpg = 7;
+    u8 const reg = code[at + 2] >> 3 & 7;
+    switch (code[at + 1]) {
+    case 0x06:
+    case 0x20:
+    case 0x22: return InternalExit::control_register;
+    case 0x01:
+        return reg == invlpg                            ? InternalExit::invalidate_page
+               : reg == load_machine_status || reg == 4 ? InternalExit::control_register
+                                                        : InternalExit::segment;
+    case 0x00:
+    case 0x02:
+    case 0x03:
+    case 0xa0:
+    case 0xa1:
+    case 0xa8:
+    case 0xa9:
+    case 0xb2:
+    case 0xb4:
+    case 0xb5: return InternalExit::segment;
+    default: return InternalExit::other;
+    }
+}
+
 DeprivilegedEngine::Next DeprivilegedEngine::fault_of_instruction(user::Trap32 const& trap) {
     auto const code = instruction_bytes();
     counters_.count(kind_of(code));
@@ -257,6 +261,47 @@ DeprivilegedEngine::Next DeprivilegedEngine::exit_of_instruction(std::span<u8 co
 DeprivilegedEngine::Next DeprivilegedEngine::emulate_one() {
     touched_device_ = false;
     return after(x86::emulate(*processor_), {});
+}
+
+DeprivilegedEngine::Next DeprivilegedEngine::emulate_on(u64 from) {
+    unsigned since = 0; // the last trap
+    for (unsigned steps = 0; steps < most_steps_in_all; ++steps) {
+        bool const held_off = shadow_at_ == core_.rip;
+        NextTrap& expected = next_traps_[from % next_traps_.size()];
+        if (expected.from != from || expected.trust == 0)
+            expected = {.from = static_cast<u32>(from), .steps = most_steps, .trust = retry_after};
+        if (since == 0) --expected.trust;
+        if (!held_off) {
+            if (cpl_ != 0 || (window_wanted_ && can_interrupt())) return {};
+            if (since >= expected.steps) {
+                if (since == most_steps) expected.steps = 0; // nothing there
+                return {};
+            }
+        }
+        auto const code = instruction_bytes();
+        if (code.size() < bytes_.size())
+            return {}; // near the end of what can be fetched: the processor knows better
+        if (traps(code)) {
+            expected.steps = static_cast<u8>(
+                std::max<unsigned>(expected.steps == most_steps ? 0 : expected.steps, since + 1));
+            from = linear_eip();
+            since = 0;
+            shadow_at_ = held_off ? no_shadow : shadow_at_;
+            if (auto const next = carry_out(code, nullptr)) return next;
+            continue;
+        }
+        touched_device_ = false;
+        auto const result = x86::emulate(*processor_);
+        if (held_off) shadow_at_ = no_shadow;
+        if (result.outcome == x86::Outcome::unsupported) { // the guest can do it itself
+            if (!held_off) expected.steps = 0;
+            return {};
+        }
+        if (auto const next = after(result, {})) return next;
+        if (result.outcome != x86::Outcome::done) return {};
+        ++since;
+    }
+    return {};
 }
 
 // instead: the exception that the processor raised, for instructions that the emulator does not

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // For tests: the guest's thread carried out by the instruction emulator, as a processor would in
 // user mode with the kernel's descriptor tables: on the mappings of a fake backend, with guest RAM
-// and the copies behind it as one memory.
+// and the copies behind it as one memory. In 64-bit mode as well, where generated code runs.
 #pragma once
+
+#include <algorithm>
 
 #include "vmm/engine/deprivileged/guest_thread.hpp"
 #include "vmm/engine/deprivileged/registers.hpp"
@@ -18,6 +20,14 @@ public:
     EmulatedThread(shadow::FakeBackend const& backend, std::span<u8> memory, u64 split)
         : backend_(backend), memory_(memory), split_(split) {}
 
+    // What there is from 512 GiB on in 64-bit mode.
+    struct Area {
+        u64 address;
+        std::span<u8> bytes;
+        bool write, execute;
+    };
+    void add_area(Area const& area) { areas_.push_back(area); }
+
     // How many instructions go by between two notifications.
     void notify_every(u64 instructions) { period_ = instructions; }
     static constexpr u64 ticks = 500; // of the clock for each instruction
@@ -26,11 +36,23 @@ public:
     ThreadStop resume(user::Registers32 const& registers, bool visible) override {
         from_registers(registers);
         visible_ = visible;
+        wide_ = false;
+        return wait();
+    }
+    ThreadStop resume_wide(user::Registers64 const& registers, bool visible) override {
+        from_registers64(registers);
+        visible_ = visible;
+        wide_ = true;
         return wait();
     }
     ThreadStop wait() override {
         for (;;) {
-            if (++clock_ % period_ == 0) return {.notified = true, .word = 0, .trap = {}};
+            if (++clock_ % period_ == 0) {
+                ThreadStop stop;
+                stop.notified = true;
+                return stop;
+            }
+            if (wide_ && at_system_call()) return stop_for_system_call();
             auto const result = x86::emulate(*this);
             switch (result.outcome) {
             case x86::Outcome::done:
@@ -45,20 +67,46 @@ public:
         }
     }
     user::Registers32 stop() override { return registers(); }
+    u64 poll() override { return 0; }
     void use_root(shadow::RootId root) override { root_ = root; }
     void allow_fpu(bool allowed) override { fpu_ = allowed; }
 
 private:
-    static constexpr u16 code = 0xff3, data = 0xffb;
+    static constexpr u16 wide_code = 0xfeb, code = 0xff3, data = 0xffb;
+    static constexpr u64 first_area = u64{1} << 39;
 
     void skip() {
         auto const at = translate(core_.rip, x86::Access::execute, false);
         ASSERT_TRUE(at.has_value());
-        auto const instruction = x86::decode(memory_.subspan(at->value, x86::longest_instruction),
-                                             x86::Mode::protected32);
+        auto const bytes = bytes_at(*at);
+        auto const instruction =
+            x86::decode(bytes.first(std::min<std::size_t>(bytes.size(), x86::longest_instruction)),
+                        wide_ ? x86::Mode::long64 : x86::Mode::protected32);
         core_.rip += instruction ? instruction->length : 1;
     }
+    // SYSCALL.
+    bool at_system_call() {
+        u8 bytes[2]{};
+        auto const at = translate(core_.rip, x86::Access::execute, false);
+        return at && read(*at, bytes) && bytes[0] == 0x0f && bytes[1] == 0x05;
+    }
+    ThreadStop stop_for_system_call() {
+        core_.rip += 2;
+        core_.registers.value[1] = core_.rip; // rcx and r11
+        core_.registers.value[11] = core_.rflags;
+        return wide_stop({.vector = 0, .error_code = 0}, 1 << 9);
+    }
+    ThreadStop wide_stop(x86::Exception const& event, u32 more) {
+        ThreadStop stop;
+        stop.wide = true;
+        stop.wide_trap = {.event = event.vector | more,
+                          .error_code = event.error_code.value_or(0),
+                          .address = event.address,
+                          .registers = registers64()};
+        return stop;
+    }
     ThreadStop stop_for(x86::Exception const& event) {
+        if (wide_) return wide_stop(event, 0);
         user::Trap32 trap{.event = event.vector,
                           .error_code = event.error_code.value_or(0),
                           .address = static_cast<u32>(event.address),
@@ -71,7 +119,9 @@ private:
                 trap.error_code = 0;
                 ++trap.registers.eip;
             }
-        return {.notified = false, .word = 0, .trap = trap};
+        ThreadStop stop;
+        stop.trap = trap;
+        return stop;
     }
 
     void from_registers(user::Registers32 const& from) {
@@ -84,6 +134,36 @@ private:
         segments_[5].base = from.gs_base;
         segments_[6] = segments_[7] = {};
     }
+    void from_registers64(user::Registers64 const& from) {
+        core_ = {.registers = {{from.rax, from.rcx, from.rdx, from.rbx, from.rsp, from.rbp,
+                                from.rsi, from.rdi, from.r8, from.r9, from.r10, from.r11, from.r12,
+                                from.r13, from.r14, from.r15}},
+                 .rip = from.rip,
+                 .rflags = from.rflags};
+        for (auto& segment : segments_) segment = {data, 0xc0f3, ~u32{0}, 0};
+        segments_[1] = {wide_code, 0xa0fb, ~u32{0}, 0};
+    }
+    user::Registers64 registers64() const {
+        u64 const* const r = core_.registers.value;
+        return {.rip = core_.rip,
+                .rsp = r[4],
+                .rflags = core_.rflags,
+                .rax = r[0],
+                .rcx = r[1],
+                .rdx = r[2],
+                .rbx = r[3],
+                .rbp = r[5],
+                .rsi = r[6],
+                .rdi = r[7],
+                .r8 = r[8],
+                .r9 = r[9],
+                .r10 = r[10],
+                .r11 = r[11],
+                .r12 = r[12],
+                .r13 = r[13],
+                .r14 = r[14],
+                .r15 = r[15]};
+    }
     user::Registers32 registers() const {
         return registers_for_thread(core_, segments_[4].base, segments_[5].base);
     }
@@ -91,7 +171,8 @@ private:
     x86::OrException<GuestPhys> translate(u64 linear, x86::Access access,
                                           bool supervisor) override {
         EXPECT_FALSE(supervisor) << "no descriptor of this machine is ever read";
-        EXPECT_LT(linear, u64{1} << 32);
+        EXPECT_TRUE(wide_ || linear < u64{1} << 32);
+        if (linear >= u64{1} << 32) return translate_area(linear, access);
         bool const shared = linear >= split_;
         auto const entry =
             shared && !visible_ ? std::nullopt : backend_.find(shared ? 0 : root_, linear);
@@ -104,12 +185,32 @@ private:
                         u32{access == x86::Access::execute} << 4;
         return fail(x86::Exception{x86::vector::page_fault, why, linear});
     }
+    // Areas are physical where they are linear.
+    Area const* area_of(u64 address) const {
+        auto const at = std::ranges::find_if(
+            areas_, [&](Area const& area) { return address - area.address < area.bytes.size(); });
+        return at == areas_.end() ? nullptr : &*at;
+    }
+    x86::OrException<GuestPhys> translate_area(u64 linear, x86::Access access) const {
+        Area const* const area = area_of(linear);
+        bool const allowed = area && (access != x86::Access::write || area->write) &&
+                             (access != x86::Access::execute || area->execute);
+        if (allowed) return GuestPhys{linear};
+        u32 const why = u32{area != nullptr} | u32{access == x86::Access::write} << 1 | 4 |
+                        u32{access == x86::Access::execute} << 4;
+        return fail(x86::Exception{x86::vector::page_fault, why, linear});
+    }
+    std::span<u8> bytes_at(GuestPhys at) const {
+        if (at.value < first_area) return memory_.subspan(at.value);
+        Area const* const area = area_of(at.value);
+        return area->bytes.subspan(at.value - area->address);
+    }
     bool read(GuestPhys at, std::span<u8> to) override {
-        std::ranges::copy(memory_.subspan(at.value, to.size()), to.begin());
+        std::ranges::copy(bytes_at(at).first(to.size()), to.begin());
         return true;
     }
     bool write(GuestPhys at, std::span<u8 const> from) override {
-        std::ranges::copy(from, memory_.subspan(at.value, from.size()).begin());
+        std::ranges::copy(from, bytes_at(at).begin());
         return true;
     }
     x86::CoreState core() override { return core_; }
@@ -132,7 +233,7 @@ private:
     x86::OrException<> set_control_register(unsigned, u64) override { return {}; }
     u64 debug_register(unsigned) override { return 0; }
     x86::OrException<> set_debug_register(unsigned, u64) override { return {}; }
-    u64 efer() override { return 0; }
+    u64 efer() override { return wide_ ? 0x500 : 0; } // long mode
     std::optional<u64> read_msr(u32) override { return std::nullopt; }
     bool write_msr(u32, u64) override { return false; }
     u32 read_port(u16, u8) override { return 0; }
@@ -150,7 +251,8 @@ private:
     x86::CoreState core_;
     std::array<x86::Segment, 8> segments_{};
     shadow::RootId root_{shadow::none};
-    bool visible_{}, fpu_{true};
+    bool visible_{}, fpu_{true}, wide_{};
+    std::vector<Area> areas_;
 };
 
 } // namespace vmm

@@ -16,13 +16,13 @@ user::Result<> set_priority_below(user::Tcb thread, user::Tcb main) {
 
 } // namespace
 
-user::Result<KernelThread> KernelThread::make(Roots roots, u64 split) {
+user::Result<KernelThread> KernelThread::make(Roots roots, u64 split, user::VSpace space) {
     using namespace user::component;
     auto tcb = TRY(objects().make<user::Tcb>());
     auto traps = TRY(objects().make<user::Endpoint>());
     user::CPtr const badged = TRY(slots().take());
     TRY(cnode().mint(badged, cnode().at(traps.cptr()), abi::right::all, protocol::event::message));
-    TRY(tcb.object().set_space({badged, cnode(), 0, vspace()})); // translated by the roots alone
+    TRY(tcb.object().set_space({badged, cnode(), 0, space}));
     TRY(set_priority_below(tcb.object(), main_thread()));
     TRY(tcb.object().set_flags(0, abi::thread_flag::compatibility));
     TRY(tcb.object().set_shared_root(roots(0), split));
@@ -30,25 +30,45 @@ user::Result<KernelThread> KernelThread::make(Roots roots, u64 split) {
     return KernelThread(std::move(roots), split, std::move(tcb), std::move(traps));
 }
 
-ThreadStop KernelThread::stop_of(user::Message const& message) const {
-    if (!user::is_trap32(message)) return {.notified = true, .word = message.badge, .trap = {}};
-    return {.notified = false, .word = 0, .trap = user::trap32_from(message)};
+ThreadStop KernelThread::stop_of(user::Message const& message) {
+    ThreadStop stop;
+    if (user::is_trap32(message)) {
+        stop.trap = user::trap32_from(message);
+    } else if (user::is_trap64(message)) {
+        stop.wide = true;
+        stop.wide_trap = user::trap64_from(message);
+    } else {
+        stop.notified = true;
+        stop.word = message.badge;
+    }
+    return stop;
 }
 
 ThreadStop KernelThread::resume(user::Registers32 const& registers, bool visible) {
-    if (has_trap_) {
-        if (visible && !has_shared_root_) show_shared_root(true);
-        visible_ = visible;
-        user::Message const message =
-            traps_.object().reply_receive(user::trap32_reply(registers, visible));
-        auto const stop = stop_of(message);
-        has_trap_ = !stop.notified;
-        return stop;
-    }
-    if (visible != visible_) show_shared_root(visible);
+    begin(visible);
+    if (has_trap_) return answer(user::trap32_reply(registers, visible), visible);
     [[maybe_unused]] auto const written =
         tcb_.object().write_registers(user::context_of(registers), true);
     return wait();
+}
+
+ThreadStop KernelThread::resume_wide(user::Registers64 const& registers, bool visible) {
+    begin(visible);
+    if (has_trap_) return answer(user::trap64_reply(registers, visible), visible);
+    [[maybe_unused]] auto const written =
+        tcb_.object().write_wide_registers(user::context_of(registers), true);
+    return wait();
+}
+
+void KernelThread::begin(bool visible) {
+    if (has_trap_ ? visible && !has_shared_root_ : visible != visible_) show_shared_root(visible);
+}
+
+ThreadStop KernelThread::answer(user::Message const& reply, bool visible) {
+    visible_ = visible;
+    auto const stop = stop_of(traps_.object().reply_receive(reply));
+    has_trap_ = !stop.notified;
+    return stop;
 }
 
 // Without an answer to a trap the shared root shows itself by being set, and hides by being taken.
@@ -82,6 +102,8 @@ user::Registers32 KernelThread::stop() {
             .fs_base = low(context->fs_base),
             .gs_base = low(context->gs_base)};
 }
+
+u64 KernelThread::poll() { return user::component::events().poll(); }
 
 void KernelThread::use_root(shadow::RootId root) {
     [[maybe_unused]] auto const used = tcb_.object().set_nested_root(roots_(root));

@@ -14,12 +14,14 @@ class KernelThread final : public GuestThread {
 public:
     using Roots = std::function<user::NestedRoot(shadow::RootId)>;
     // Binds the monitor's events to the calling thread, its main one. split: first linear address
-    // of the shared root.
-    static user::Result<KernelThread> make(Roots roots, u64 split);
+    // of the shared root. space: what the thread has above 512 GiB in 64-bit mode.
+    static user::Result<KernelThread> make(Roots roots, u64 split, user::VSpace space);
 
     ThreadStop resume(user::Registers32 const& registers, bool visible) override;
+    ThreadStop resume_wide(user::Registers64 const& registers, bool visible) override;
     ThreadStop wait() override;
     user::Registers32 stop() override;
+    u64 poll() override;
     void use_root(shadow::RootId root) override;
     void allow_fpu(bool allowed) override;
 
@@ -27,7 +29,9 @@ private:
     KernelThread(Roots roots, u64 split, user::Handle<user::Tcb> tcb,
                  user::Handle<user::Endpoint> traps)
         : roots_(std::move(roots)), split_(split), tcb_(std::move(tcb)), traps_(std::move(traps)) {}
-    ThreadStop stop_of(user::Message const& message) const;
+    static ThreadStop stop_of(user::Message const& message);
+    ThreadStop answer(user::Message const& reply, bool visible);
+    void begin(bool visible);
     void show_shared_root(bool visible);
 
     Roots roots_;

@@ -31,20 +31,13 @@ private:
     Next carry_out(std::span<u8 const> code, user::Trap32 const* trap) override;
     Next fault_of_instruction(user::Trap32 const& trap) override;
     bool is_for_us(std::span<u8 const> code) override;
+    bool traps(std::span<u8 const> code) override { return needs_privilege(code); }
 
     Next check_supported();
     void prepare_code();
     void fetch_code(u64 linear);
     bool carry_out_flag_instruction(std::span<u8 const> code);
-    Next emulate_on(u64 from);
 
-    // How many instructions behind a trap the next one comes, by the first one's address.
-    struct NextTrap {
-        u32 from;
-        u8 steps; // 0: not soon
-        u8 trust; // how often this is still believed
-    };
-    std::array<NextTrap, 1024> next_traps_{};
     std::vector<u64> changed_;
 };
 

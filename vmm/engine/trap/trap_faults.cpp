@@ -12,11 +12,6 @@ using x86::Access;
 
 constexpr u64 trap_flag = 1 << 8;
 
-// How far emulation goes on behind an instruction that trapped, to find the next trap: an exit
-// costs as much as dozens of emulated instructions. What was found is believed so many times.
-constexpr u8 most_steps = 12, retry_after = 64;
-constexpr unsigned most_steps_in_all = 400;
-
 } // namespace
 
 // ---- code -------------------------------------------------------------------------------------
@@ -102,50 +97,6 @@ TrapEngine::Next TrapEngine::fault_of_instruction(user::Trap32 const& trap) {
 TrapEngine::Next TrapEngine::carry_out(std::span<u8 const> code, user::Trap32 const* trap) {
     if (cpl_ == 0 && carry_out_flag_instruction(code)) return {};
     return DeprivilegedEngine::carry_out(code, trap);
-}
-
-// Goes on behind the trap at `from`: always where it held interrupts off for the next instruction
-// (nobody could tell later whether the thread got past that), and for as long as the next trap is
-// known to come soon.
-TrapEngine::Next TrapEngine::emulate_on(u64 from) {
-    unsigned since = 0; // the last trap
-    for (unsigned steps = 0; steps < most_steps_in_all; ++steps) {
-        bool const held_off = shadow_at_ == core_.rip;
-        NextTrap& expected = next_traps_[from % next_traps_.size()];
-        if (expected.from != from || expected.trust == 0)
-            expected = {.from = static_cast<u32>(from), .steps = most_steps, .trust = retry_after};
-        if (since == 0) --expected.trust;
-        if (!held_off) {
-            if (cpl_ != 0 || (window_wanted_ && can_interrupt())) return {};
-            if (since >= expected.steps) {
-                if (since == most_steps) expected.steps = 0; // nothing there
-                return {};
-            }
-        }
-        auto const code = instruction_bytes();
-        if (code.size() < bytes_.size())
-            return {}; // near the end of what can be fetched: the processor knows better
-        if (needs_privilege(code)) {
-            expected.steps = static_cast<u8>(
-                std::max<unsigned>(expected.steps == most_steps ? 0 : expected.steps, since + 1));
-            from = linear_eip();
-            since = 0;
-            shadow_at_ = held_off ? no_shadow : shadow_at_;
-            if (auto const next = carry_out(code, nullptr)) return next;
-            continue;
-        }
-        touched_device_ = false;
-        auto const result = x86::emulate(*processor_);
-        if (held_off) shadow_at_ = no_shadow;
-        if (result.outcome == x86::Outcome::unsupported) { // the guest can do it itself
-            if (!held_off) expected.steps = 0;
-            return {};
-        }
-        if (auto const next = after(result, {})) return next;
-        if (result.outcome != x86::Outcome::done) return {};
-        ++since;
-    }
-    return {};
 }
 
 // Whether the kernel's instruction faulted because of this engine, and not because it is wrong.

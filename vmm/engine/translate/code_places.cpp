@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/engine/translate/code_places.hpp"
+
+#include <optional>
+
+#include "x86/paging.hpp"
+#include "x86/registers.hpp"
+
+namespace vmm::translate {
+namespace {
+
+constexpr unsigned page_bits = 12;
+constexpr unsigned largest_bits = 22; // of a page with 32-bit paging
+
+// A walk that is good for all of a large page.
+class Walks {
+public:
+    Walks(x86::Paging const& paging, x86::TableMemory& tables) : paging_(paging), tables_(tables) {}
+
+    struct Found {
+        u64 number;
+        bool global;
+    };
+    std::optional<Found> find(u32 page, bool user) {
+        u32 const linear = page << page_bits;
+        if (!last_ || ((linear ^ last_linear_) >> last_->page_bits) != 0) {
+            auto const walk = x86::walk(paging_, linear, tables_);
+            if (!walk) return std::nullopt;
+            last_ = *walk;
+            last_linear_ = linear;
+        }
+        if (!x86::allows(paging_, *last_, x86::Access::execute, !user)) return std::nullopt;
+        u64 const inside = (u64{1} << last_->page_bits) - 1;
+        u64 const address = (last_->address.value & ~inside) | (linear & inside);
+        return Found{.number = address >> page_bits,
+                     .global = last_->global && cr4::GlobalPages::get(paging_.cr4) != 0};
+    }
+
+private:
+    x86::Paging const& paging_;
+    x86::TableMemory& tables_;
+    std::optional<x86::Walk> last_;
+    u32 last_linear_{};
+};
+
+} // namespace
+
+void CodePlaces::add(x86::Paging const& paging, u32 page, bool user) {
+    if (auto const found = Walks(paging, tables_).find(page, user))
+        places_[page] = {.number = found->number, .user = user, .global = found->global};
+}
+
+// A large page is one entry of the TLB.
+void CodePlaces::invalidate(x86::Paging const& paging, u32 linear) {
+    constexpr u32 pages = u32{1} << (largest_bits - page_bits);
+    u32 const first = (linear >> page_bits) & ~(pages - 1);
+    check(paging, first, first + pages - 1, true);
+}
+
+void CodePlaces::check(x86::Paging const& paging, u32 first, u32 last, bool global) {
+    Walks walks(paging, tables_);
+    for (auto at = places_.lower_bound(first); at != places_.end() && at->first <= last;) {
+        auto& [page, place] = *at;
+        if (place.global && !global) {
+            ++at;
+            continue;
+        }
+        auto const found = walks.find(page, place.user);
+        if (found && found->number == place.number) {
+            place.global = found->global;
+            ++at;
+            continue;
+        }
+        changed_(page);
+        at = places_.erase(at);
+    }
+}
+
+} // namespace vmm::translate

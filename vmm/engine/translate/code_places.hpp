@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where in the guest's linear addresses the translated code stands. Blocks are found by linear
+// address: when a mapping may have changed, those of pages that are elsewhere now must go. As in a
+// TLB, that is when the guest says so, and global pages outlive a load of CR3.
+#pragma once
+
+#include <functional>
+#include <map>
+
+#include "x86/emulate/page_walk.hpp"
+
+namespace vmm::translate {
+
+class CodePlaces {
+public:
+    // changed: called with a linear page number whose code is not what it was.
+    CodePlaces(x86::TableMemory& tables, std::function<void(u32)> changed)
+        : tables_(tables), changed_(std::move(changed)) {}
+
+    bool knows(u32 page) const { return places_.contains(page); }
+    // Code of the linear page was fetched, which is allowed now. user: at CPL 3.
+    void add(x86::Paging const& paging, u32 page, bool user);
+    void clear() { places_.clear(); }
+
+    // INVLPG.
+    void invalidate(x86::Paging const& paging, u32 linear);
+    // A load of CR3: what is not global.
+    void reload(x86::Paging const& paging) { check(paging, 0, last_page, false); }
+    // All rules may be others.
+    void check_all(x86::Paging const& paging) { check(paging, 0, last_page, true); }
+
+private:
+    static constexpr u32 last_page = 0xfffff;
+    struct Place {
+        u64 number; // of the guest-physical page
+        bool user;
+        bool global;
+    };
+    void check(x86::Paging const& paging, u32 first, u32 last, bool global);
+
+    x86::TableMemory& tables_;
+    std::function<void(u32)> changed_;
+    std::map<u32, Place> places_; // by linear page number
+};
+
+} // namespace vmm::translate
