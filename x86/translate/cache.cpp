@@ -206,6 +206,11 @@ void Cache::empty(Region& region) {
     region.next = region.begin;
 }
 
+void Cache::kill_all() {
+    for (auto& region : regions_)
+        for (auto& block : region.blocks) kill(block);
+}
+
 void Cache::flush() {
     for (auto& region : regions_) empty(region);
     current_ = 0;

@@ -31,7 +31,8 @@ public:
 
     void invalidate(u64 number);
     void invalidate_linear(u32 first, u32 last);
-    void flush();
+    void kill_all(); // as if every page were invalidated
+    void flush();    // and the memory is free again: nobody may be inside of a block
 
     u64 code_address(u8 const* at) const { return reinterpret_cast<u64>(at) + to_code_; }
     // The block that has this byte of code, even if it was invalidated; or null.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "x86/translate/translator.hpp"
 
+#include <algorithm>
+
 #include "x86/translate/cache.hpp"
 
 namespace x86::translate {
@@ -22,21 +24,9 @@ public:
                  stubs_, tables_, code, counters_) {
         memory_.state->stack_top = memory.stack_address + memory.stack.size();
         reset_return_stack();
-        set_mode({});
     }
 
-    void set_mode(GuestMode const& mode) {
-        Context wanted{.mode = mode};
-        if (!wanted.flat(SegmentName::cs)) {
-            auto const& segment = memory_.state->segments[static_cast<unsigned>(SegmentName::cs)];
-            wanted.code_base = segment.base;
-            if (!wanted.is(mode.unlimited, SegmentName::cs)) wanted.code_limit = segment.limit;
-        }
-        if (context_ != nullptr && wanted == *context_) return;
-        context_ = &intern(wanted);
-        tables_.clear(); // what it names is for one context, and so is what calls return to
-        reset_return_stack();
-    }
+    void set_mode(GuestMode const& mode) { mode_ = mode; }
 
     OrException<u64> enter() {
         auto& state = *memory_.state;
@@ -44,6 +34,7 @@ public:
         counters_.emulated += state.reason == Reason::emulate;
         state.reason = Reason::fault; // each exit is counted once
         if (!options_.cache) flush();
+        prepare();
         state.flags &= guest_flags;
         u32 const eip = state.eip;
         auto* block = cache_.find(context_, eip);
@@ -78,9 +69,8 @@ public:
     void invalidate(u64 page) { cache_.invalidate(page); }
     void invalidate_linear(u32 first, u32 last) { cache_.invalidate_linear(first, last); }
     void flush() {
-        cache_.flush();
-        tables_.clear();
-        reset_return_stack();
+        cache_.kill_all();
+        emptied_ = true;
     }
     Counters const& counters() const { return counters_; }
 
@@ -113,14 +103,25 @@ private:
         tables_ = Tables(memory_.bytes.first(table_bytes()), shape_, code_address(stubs_.find), code_address(stubs_.missing_target));
     }
 
-    Context const& intern(Context const& wanted) {
-        for (auto const& known : contexts_)
-            if (known == wanted) return known;
-        if (contexts_.size() == most_contexts) { // a guest could make any number
-            flush();
-            contexts_.clear();
+    // What must wait until nobody is inside of a block, nor comes back to one by the return stack.
+    void prepare() {
+        Context wanted{.mode = mode_};
+        if (!wanted.flat(SegmentName::cs)) {
+            auto const& segment = memory_.state->segments[static_cast<unsigned>(SegmentName::cs)];
+            wanted.code_base = segment.base;
+            if (!wanted.is(mode_.unlimited, SegmentName::cs)) wanted.code_limit = segment.limit;
         }
-        return contexts_.emplace_back(wanted);
+        bool const same = context_ != nullptr && wanted == *context_;
+        bool const known = same || std::find(contexts_.begin(), contexts_.end(), wanted) != contexts_.end();
+        bool const too_many = !known && contexts_.size() == most_contexts; // a guest could make any number
+        if (same && !emptied_) return;
+        if (emptied_ || too_many) cache_.flush();
+        if (too_many) contexts_.clear();
+        emptied_ = false;
+        if (!known) contexts_.push_back(wanted);
+        context_ = &*std::find(contexts_.begin(), contexts_.end(), wanted);
+        tables_.clear(); // what it names is for one context, and so is what calls return to
+        reset_return_stack();
     }
 
     // RET with nothing of ours on it finds the address of the shared code that looks the target up.
@@ -181,6 +182,8 @@ private:
     Tables tables_;
     Counters counters_{};
     Cache cache_;
+    GuestMode mode_{};
+    bool emptied_{}; // flush() was called: the memory is used again from the next enter() on
     std::deque<Context> contexts_;
     Context const* context_{};
     DecodeCache decoder_;

@@ -101,7 +101,7 @@ public:
     Translator(CodeMemory memory, Options options, Code& code);
     ~Translator();
 
-    // Before the first enter and whenever something of it changes while no generated code runs. State's segments are the owner's too.
+    // Before the first enter and whenever something of it changes; in force from the next enter on. State's segments are the owner's too.
     void set_mode(GuestMode const& mode);
 
     // Where to let generated code go on at State::eip: an address to jump to with r15 = state_address, everything else is in State. Makes the block
@@ -121,6 +121,7 @@ public:
     void invalidate(u64 page);
     // The same by linear addresses [first, last]: their translation changed.
     void invalidate_linear(u32 first, u32 last);
+    // The same for all blocks.
     void flush();
 
     Counters const& counters() const;

@@ -181,6 +181,26 @@ TEST_F(TranslatorTest, LinearAddressesAreForgotten) {
     EXPECT_FALSE(block(0x5000));
 }
 
+TEST_F(TranslatorTest, WhoIsInsideABlockCanStillBeRecoveredAfterAFlush) {
+    make();
+    guest.put(0x1000, {0x90, 0x8b, 0x03, 0xf4}); // nop; mov eax, [ebx]; hlt
+    ASSERT_TRUE(enter(0x1000));
+    HostRegisters registers{.general = {1, 2, 3, 4}, .rip = block(0x1000)->plain, .rflags = 0x247};
+    u64 const bottom = state.return_stack;
+    registers.general[4] = bottom - 8;
+    translator->flush();
+    EXPECT_FALSE(block(0x1000));
+    EXPECT_EQ(translator->recover(registers), Translator::Recovery::guest);
+    EXPECT_EQ(state.eip, 0x1001u); // NOP has no code
+    EXPECT_EQ(state.general[3], 4u);
+    EXPECT_EQ(state.flags, 0x45u);
+    EXPECT_EQ(state.reason, Reason::fault);
+    EXPECT_EQ(state.return_stack, bottom - 8);
+    ASSERT_TRUE(enter(0x2000)); // its calls may not return into what is overwritten now
+    EXPECT_EQ(state.return_stack, bottom);
+    EXPECT_EQ(translator->recover(registers = {.general = {}, .rip = code_address - 1, .rflags = 2}), Translator::Recovery::stranger);
+}
+
 TEST_F(TranslatorTest, WithoutCacheOnlyTheLastBlockIsThere) {
     make({.cache = false});
     for (u32 const at : {0x1000u, 0x2000u}) {
