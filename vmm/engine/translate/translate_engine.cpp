@@ -419,6 +419,8 @@ bool TranslateEngine::recover(user::Trap64 const& trap) {
 bool TranslateEngine::absorb(user::Trap64 const& trap) {
     if (trap.syscall() && trap.registers.rip == leave_ + syscall_length) {
         from_state();
+        // The instruction that is to be emulated may stand behind STI: HLT comes before the interrupt.
+        if (state_.reason == Reason::emulate) shadow_at_ = core_.rip;
         return true;
     }
     bool const fetches = (trap.error_code & fetch_fault) != 0;
