@@ -20,20 +20,21 @@ Tables::Tables(std::span<u8> memory, Shape shape, u64 find, u64 missing)
 Tables::Entry* Tables::set_of(u32 eip) const { return sets_ + ways * (eip * hash_factor >> (32 - shape_.set_bits)); }
 
 void Tables::set(u32 eip, u64 address) {
-    addresses_[eip & mask()] = address;
     add(eip, address);
+    addresses_[eip & mask()] = address;
 }
 
 void Tables::add(u32 eip, u64 address) {
-    if (used_.size() > mask()) clear(); // more than there is room for
-    used_.push_back(eip);
-    u64& straight = addresses_[eip & mask()];
-    if (straight == find_) straight = address;
     Entry* const set = set_of(eip);
     Entry* const end = set + ways;
-    auto const same = [&](Entry const& entry) { return entry.eip == eip && entry.address != missing_; };
-    Entry* at = std::find_if(set, end, same);
-    if (at == end) at = std::find_if(set, end, [&](Entry const& entry) { return entry.address == missing_; });
+    bool const known = std::any_of(set, end, [&](Entry const& entry) { return entry.eip == eip && entry.address == address; });
+    u64& straight = addresses_[eip & mask()];
+    if (known && straight != find_) return;
+    if (used_.size() > 2 * mask()) clear(); // entries that came and went
+    used_.push_back(eip);
+    if (straight == find_) straight = address;
+    if (known) return;
+    Entry* at = std::find_if(set, end, [&](Entry const& entry) { return entry.address == missing_ || entry.eip == eip; });
     if (at == end) { // the oldest goes
         std::copy(set + 1, end, set);
         at = end - 1;
