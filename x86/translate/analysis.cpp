@@ -142,17 +142,4 @@ OrException<> analyse(GuestBlock& block, Code& code, DecodeCache& decoder, bool 
     return {};
 }
 
-bool flags_are_dead(GuestBlock const& block, unsigned from) {
-    for (unsigned i = from; i < block.count; ++i) {
-        auto const& d = block.instructions[i];
-        bool const inside = d.form == Form::copy || d.form == Form::copy_register || d.form == Form::address || d.form == Form::none;
-        if (!inside || (d.memory && d.form != Form::address)) return false;
-        auto const& facts = *d.facts;
-        if (facts.fpu || facts.reads_flags) return false;
-        if (facts.kills_flags) return true;
-        if (!facts.spares_flags) return false;
-    }
-    return false;
-}
-
 } // namespace x86::translate

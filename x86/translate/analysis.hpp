@@ -34,7 +34,4 @@ struct GuestBlock {
 // `alone`: no other page is asked for: a first instruction that crosses into it gives an empty block.
 OrException<> analyse(GuestBlock& block, Code& code, DecodeCache& decoder, bool return_stack, bool alone);
 
-// Nothing can see the flags before they are all written, from this instruction on: not even a fault.
-bool flags_are_dead(GuestBlock const& block, unsigned from);
-
 } // namespace x86::translate

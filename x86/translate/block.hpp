@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A translated block and what is known about its code.
 //
-//   begin    lea/jrcxz or cmp/jne: is r9 this block's eip?     where indirect jumps arrive
+//   begin    lea/jrcxz: is r9 this block's eip?     where indirect jumps arrive
 //   checked  a load that faults if State::event     where backward jumps and calls arrive
 //   plain    the guest's instructions               where forward jumps arrive
 //            the exits, 13 bytes each

@@ -39,11 +39,6 @@ void Builder::entries() {
 // instruction has 5 bytes or more: it can be overwritten by a jump at once.
 void Builder::verify(u8 const* otherwise, unsigned next) {
     u32 const eip = next < block_.count ? block_.eip_of(block_.instructions[next]) : block_.eip + block_.length;
-    if (flags_are_dead(block_, next)) {
-        e_.instruction({.value = 0x81}, 7, in(r9)); // cmp
-        e_.word32(eip);
-        return e_.jump_if_not_equal(otherwise);
-    }
     for (unsigned const code : {0x41u, 0x8du, 0x89u}) e_.byte(code); // lea ecx, [r9 + disp32]
     e_.word32(0 - u64{eip});
     u8* const same = e_.skip_if_rcx_zero();

@@ -89,10 +89,6 @@ public:
 
     void jump(u8 const* to) { relative(0xe9, to); }
     void call(u8 const* to) { relative(0xe8, to); }
-    void jump_if_not_equal(u8 const* to) {
-        byte(0x0f);
-        relative(0x85, to);
-    }
     // JRCXZ over the next instructions: returns where the distance belongs; land() fills it in.
     u8* skip_if_rcx_zero() {
         byte(0xe3);

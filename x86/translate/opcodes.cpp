@@ -30,10 +30,6 @@ constexpr OpcodeFacts one_byte{.form = copy, .rm_byte = true};
 constexpr OpcodeFacts accumulator{.form = copy, .implicit = true};
 constexpr OpcodeFacts vector{.form = copy, .fpu = true, .spares_flags = true};
 
-constexpr OpcodeFacts kills(OpcodeFacts facts) {
-    facts.kills_flags = true;
-    return facts;
-}
 constexpr OpcodeFacts spares(OpcodeFacts facts) {
     facts.spares_flags = true;
     return facts;
@@ -53,7 +49,7 @@ constexpr Table make_primary() {
     Table table{};
     for (u8 group = 0; group < 0x40; group = static_cast<u8>(group + 8)) {
         bool const carries = group == 0x10 || group == 0x18; // ADC, SBB
-        auto const finish = [&](OpcodeFacts facts) { return carries ? reads(facts) : kills(facts); };
+        auto const finish = [&](OpcodeFacts facts) { return carries ? reads(facts) : facts; };
         auto const code = [&](unsigned low) { return static_cast<u8>(group + low); };
         put(table, {{code(0), code(0), finish(bytes)}, {code(1), code(1), finish(words)},
                     {code(2), code(2), finish(bytes)}, {code(3), code(3), finish(words)},
@@ -66,8 +62,8 @@ constexpr Table make_primary() {
                 {0x61, 0x61, plain(pop_all)}, {0x68, 0x68, plain(push_immediate)},
                 {0x69, 0x69, words}, {0x6a, 0x6a, plain(push_immediate)}, {0x6b, 0x6b, words},
                 {0x70, 0x7f, reads(plain(jump_if))}, {0x80, 0x80, one_byte}, {0x81, 0x81, word},
-                {0x82, 0x82, one_byte}, {0x83, 0x83, word}, {0x84, 0x84, kills(bytes)},
-                {0x85, 0x85, kills(words)}, {0x86, 0x86, spares(bytes)}, {0x87, 0x87, spares(words)},
+                {0x82, 0x82, one_byte}, {0x83, 0x83, word}, {0x84, 0x84, bytes},
+                {0x85, 0x85, words}, {0x86, 0x86, spares(bytes)}, {0x87, 0x87, spares(words)},
                 {0x88, 0x88, spares(bytes)}, {0x89, 0x89, spares(words)}, {0x8a, 0x8a, spares(bytes)},
                 {0x8b, 0x8b, spares(words)}, {0x8c, 0x8c, with_rm(load_selector)},
                 {0x8d, 0x8d, {.form = address, .reg = true, .spares_flags = true}},
@@ -77,7 +73,7 @@ constexpr Table make_primary() {
                 {0x9d, 0x9d, {.form = pop_flags}}, {0x9e, 0x9e, accumulator},
                 {0x9f, 0x9f, reads(accumulator)}, {0xa0, 0xa3, implicit(plain(offset))},
                 {0xa4, 0xa7, {.form = string, .implicit = true}},
-                {0xa8, 0xa9, kills(accumulator)},
+                {0xa8, 0xa9, accumulator},
                 {0xaa, 0xaf, {.form = string, .implicit = true}},
                 {0xb0, 0xb7, implicit(plain(copy))}, {0xb8, 0xbf, plain(copy_register)},
                 {0xc0, 0xc0, one_byte}, {0xc1, 0xc1, word}, {0xc2, 0xc3, plain(ret)},
@@ -114,7 +110,7 @@ constexpr Table make_secondary() {
                 {0xb7, 0xb7, spares(words)}, {0xb8, 0xb8, words}, {0xba, 0xba, word},
                 {0xbb, 0xbb, {.form = bit_string, .reg = true, .rm = true}}, {0xbc, 0xbd, words},
                 {0xbe, 0xbe, {.form = copy, .reg = true, .rm_byte = true, .spares_flags = true}},
-                {0xbf, 0xbf, spares(words)}, {0xc0, 0xc0, kills(bytes)}, {0xc1, 0xc1, kills(words)},
+                {0xbf, 0xbf, spares(words)}, {0xc0, 0xc0, bytes}, {0xc1, 0xc1, words},
                 {0xc2, 0xc2, vector}, {0xc3, 0xc3, vector}, {0xc4, 0xc6, vector},
                 {0xc7, 0xc7, {.form = copy, .implicit = true}}, {0xc8, 0xcf, plain(copy_register)},
                 {0xd0, 0xf6, vector}, {0xf7, 0xf7, {.form = vector_mask, .fpu = true, .implicit = true}},
@@ -148,22 +144,16 @@ OpcodeFacts const& primary_group(Decoded const& d) {
     static constexpr OpcodeFacts indirect_jump = with_rm(jump_indirect), indirect_call = with_rm(call_indirect),
                                  push = with_rm(push_memory), nothing = plain(none),
                                  control_store{.form = environment, .fpu = true, .spares_flags = true},
-                                 killing_byte = kills(one_byte), killing_word = kills(word),
                                  sparing_byte = spares(one_byte), sparing_word = spares(word);
-    bool const carries = d.reg == 2 || d.reg == 3;
     switch (d.opcode) {
-    case 0x80:
-    case 0x82: return carries ? primary[d.opcode] : killing_byte;
-    case 0x81:
-    case 0x83: return carries ? primary[d.opcode] : killing_word;
     case 0x90: return nothing; // PAUSE too
     case 0xc6:
     case 0xc7: return d.reg == 0 ? primary[d.opcode] : emulated;
     case 0xd9:
     case 0xdd: return d.memory && d.reg == 6 ? control_store : primary[d.opcode];
     case 0xf6: // TEST, TEST, NOT, NEG; then MUL and DIV
-        return d.reg == 2 ? sparing_byte : d.reg == 0 || d.reg == 1 || d.reg == 3 ? killing_byte : primary[d.opcode];
-    case 0xf7: return d.reg == 2 ? sparing_word : d.reg == 0 || d.reg == 1 || d.reg == 3 ? killing_word : primary[d.opcode];
+        return d.reg == 2 ? sparing_byte : d.reg == 0 || d.reg == 1 || d.reg == 3 ? one_byte : primary[d.opcode];
+    case 0xf7: return d.reg == 2 ? sparing_word : d.reg == 0 || d.reg == 1 || d.reg == 3 ? word : primary[d.opcode];
     case 0xff:
         switch (d.reg) {
         case 2: return indirect_call;

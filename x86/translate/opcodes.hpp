@@ -34,7 +34,6 @@ struct OpcodeFacts {
     // What the ModRM fields name, if they name general registers.
     bool reg{}, reg_byte{}, rm{}, rm_byte{};
     bool fpu{};
-    bool kills_flags{};  // writes all six arithmetic flags and reads none
     bool spares_flags{}; // neither reads nor writes any
     bool reads_flags{};
     bool implicit{};     // uses general registers that ModRM does not name

@@ -127,18 +127,6 @@ TEST_F(TranslatorTest, ABackwardJumpIsChecked) {
     expect_sound();
 }
 
-TEST_F(TranslatorTest, AnArrivalComparesWhereNobodySeesTheFlags) {
-    make();
-    guest.put(0x1000, {0x31, 0xc0, 0xf4});             // xor eax, eax; hlt
-    guest.put(0x2000, {0x0f, 0x46, 0xfe, 0x31, 0xc0}); // cmovbe edi, esi; xor eax, eax
-    guest.put(0x3000, {0x8b, 0x00, 0x31, 0xc0});       // mov eax, [eax]; xor eax, eax
-    for (u32 const at : {0x1000u, 0x2000u, 0x3000u}) ASSERT_TRUE(enter(at));
-    constexpr u8 compare = 0x81; // behind a REX prefix
-    EXPECT_EQ(block(0x1000)->code[1], compare);
-    EXPECT_NE(block(0x2000)->code[1], compare);
-    EXPECT_NE(block(0x3000)->code[1], compare);
-}
-
 TEST_F(TranslatorTest, BlocksAreMadeForTheirMode) {
     make();
     guest.put(0x1000, {0xd9, 0xc0, 0xf4}); // fld st0; hlt

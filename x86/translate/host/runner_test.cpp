@@ -70,6 +70,23 @@ TYPED_TEST(HostedRunner, CodeThatChangesItselfRunsAsChanged) {
     EXPECT_EQ(this->runner.state().general[0], 2U);
 }
 
+// Indirect jumps are looked up by the low bits of their target, so this one arrives at another block first, which does not care for flags.
+TYPED_TEST(HostedRunner, FlagsSurviveAnArrivalAtTheWrongBlock) {
+    constexpr u32 here = code_at + 0x100, there = here + 0x10000;
+    this->memory.map(there - 0x100, page_bytes, rights::read | rights::write | rights::execute, true);
+    this->memory.poke(here, std::vector<u8>{0x31, 0xc0, 0xcd, 0x80});        // xor eax, eax; int 80h
+    this->memory.poke(there, std::vector<u8>{0x0f, 0x92, 0xc1, 0xcd, 0x80}); // setc cl; int 80h
+    this->runner.state().eip = here;
+    EXPECT_EQ(this->runner.run().why, Stop::Why::system_call);
+    for (bool const carry : {true, false}) {
+        this->runner.state().general[2] = there;
+        auto const stop = this->run({carry ? u8{0xf9} : u8{0xf8}, 0xff, 0xe2}); // stc or clc; jmp edx
+        EXPECT_EQ(stop.why, Stop::Why::system_call);
+        EXPECT_EQ(this->runner.state().eip, there + 5);
+        EXPECT_EQ(this->runner.state().general[1] & 0xff, carry ? 1U : 0U);
+    }
+}
+
 TYPED_TEST(HostedRunner, ALoopIsLeftWhenAnEventComes) {
     this->runner.interrupt();
     auto const stop = this->run({0xeb, 0xfe}); // jmp to itself
