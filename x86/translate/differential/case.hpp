@@ -6,6 +6,7 @@
 //   low        a page of data that 16-bit addresses reach
 #pragma once
 
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -27,12 +28,21 @@ constexpr u32 exit(u32 number) { return exits + exit_bytes * number; }
 inline constexpr u32 first_computed_exit = exit_count / 2;
 } // namespace arena
 
+constexpr u16 table_selector(unsigned segment) { return static_cast<u16>(segment << 3 | 7); } // in the LDT, for programs
+
+// A data segment that is not flat. The processor finds it in the process' LDT, one entry for each.
+struct TestSegment {
+    u32 base, limit; // limit in bytes: below 1 MB, or 4 GB - 1
+    bool big;        // the B bit: of SS, whether esp counts or sp
+};
+
 struct Case {
     std::vector<u8> code;
     u32 at{};         // where it goes, and begins
     u32 general[8]{}; // eax ecx edx ebx esp ebp esi edi
     u32 flags{};
     std::vector<std::pair<u32, u32>> memory; // words to put before: address, value
+    std::optional<TestSegment> segments[6];  // by x86::SegmentName: es, ss, ds, gs may have one; FS is the C library's
     u32 counter{};                           // in arena::counter: repetitions of a loop
     bool writes_code{};
     bool loops{};               // or calls: instructions run in another order than they stand

@@ -40,6 +40,29 @@ CaseBuilder::CaseBuilder(Random& random, bool of_program, bool own_code) : rando
     case_.flags = static_cast<u32>((random_.bits() & flags::arithmetic) | (random_.chance(20) ? flags::direction : 0));
     case_.writes_code = own_code;
     choose_start();
+    if (random_.chance(12)) choose_segments();
+}
+
+void CaseBuilder::choose_segments() {
+    for (auto const name : {SegmentName::es, SegmentName::ss, SegmentName::ds, SegmentName::gs}) {
+        if (!random_.chance(40)) continue;
+        auto& segment = case_.segments[static_cast<unsigned>(name)].emplace();
+        segment = {.base = arena::at, .limit = random_.chance(50) ? 0xffffffff : arena::end - arena::at - 1, .big = true};
+        if (name == SegmentName::ss) segment.big = random_.chance(60);
+        else if (random_.chance(50)) segment = {.base = arena::data + random_.below(64), .limit = arena::page + random_.below(arena::page), .big = true};
+    }
+    case_.general[esp] -= base_of(SegmentName::ss);
+}
+
+std::optional<u32> CaseBuilder::limit_of(ZydisRegister name) const {
+    if (name < ZYDIS_REGISTER_ES || name > ZYDIS_REGISTER_GS) return std::nullopt;
+    auto const& segment = case_.segments[name - ZYDIS_REGISTER_ES];
+    return segment && segment->limit != 0xffffffff ? std::optional(segment->limit) : std::nullopt;
+}
+
+u32 CaseBuilder::base_of(SegmentName name) const {
+    auto const& segment = case_.segments[static_cast<unsigned>(name)];
+    return segment ? segment->base : 0;
 }
 
 void CaseBuilder::choose_start() {
@@ -71,6 +94,9 @@ void CaseBuilder::place_operand(std::vector<u8>& bytes, Decoded const& decoded, 
     bool const stack = base == esp && memory.index == ZYDIS_REGISTER_NONE && operand.visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN;
     u32 target = stack ? (random_.chance(85) ? random_.data() : random_.pointer()) : random_.pointer();
     if (narrow) target = arena::low + random_.below(arena::page + 16);
+    if (memory.segment >= ZYDIS_REGISTER_ES && memory.segment <= ZYDIS_REGISTER_GS)
+        target -= base_of(SegmentName(memory.segment - ZYDIS_REGISTER_ES));
+    if (auto const limit = limit_of(memory.segment); limit && random_.chance(20)) target = *limit + 1 - random_.below(20);
     auto const& raw = decoded.instruction.raw.disp;
     u32 displacement = memory.disp.has_displacement ? static_cast<u32>(memory.disp.value) : 0;
     u32 indexed = 0;
@@ -102,9 +128,10 @@ void CaseBuilder::place_target(Decoded const& decoded) {
     // Through memory: a place that is known. RET takes it from the stack.
     u32 const place = random_.data();
     if (category == ZYDIS_CATEGORY_RET) {
-        want(esp, place);
+        want(esp, place - base_of(SegmentName::ss));
     } else if (auto const base = general_register(operand.mem.base); base && operand.mem.index == ZYDIS_REGISTER_NONE) {
-        want(*base, place - static_cast<u32>(operand.mem.disp.has_displacement ? operand.mem.disp.value : 0));
+        u32 const segment = base_of(SegmentName(operand.mem.segment - ZYDIS_REGISTER_ES));
+        want(*base, place - segment - static_cast<u32>(operand.mem.disp.has_displacement ? operand.mem.disp.value : 0));
     }
     case_.memory.emplace_back(place, target);
 }
@@ -116,7 +143,7 @@ void CaseBuilder::append(std::vector<u8> bytes, Decoded const& decoded) {
     if (mnemonic == ZYDIS_MNEMONIC_POPF || mnemonic == ZYDIS_MNEMONIC_POPFD) {
         // Not TF, which would trap behind the instruction, nor AC, which the test's own code does not expect.
         u32 const place = random_.data();
-        want(esp, place);
+        want(esp, place - base_of(SegmentName::ss));
         case_.memory.emplace_back(place, static_cast<u32>(random_.bits() & ~(flags::trap | flags::alignment_check)));
     }
     place_target(decoded);
@@ -140,6 +167,7 @@ void CaseBuilder::jump_to(u32 target) {
 }
 
 void CaseBuilder::begin_loop() {
+    case_.segments[static_cast<unsigned>(SegmentName::ds)].reset(); // the counter is at an absolute address
     case_.loops = true;
     case_.counter = 1 + random_.below(5);
     loop_ = code_.size();
@@ -154,7 +182,7 @@ void CaseBuilder::end_loop() {
 }
 
 void CaseBuilder::function_call() {
-    if (random_.chance(85)) append_plain({static_cast<u8>(0xb8 + esp)}), word(random_.data());
+    if (random_.chance(85)) append_plain({static_cast<u8>(0xb8 + esp)}), word(random_.data() - base_of(SegmentName::ss));
     code_.push_back(0xe8);
     calls_.push_back({code_.size() - 1, code_.size(), 4});
     word(0);
@@ -162,7 +190,7 @@ void CaseBuilder::function_call() {
     case_.loops = true; // not straight
 }
 
-// mov byte [later], value; mov register, immediate: whose last byte is meant.
+// mov byte [later], value, with DS as it is; mov register, immediate: whose last byte is meant.
 void CaseBuilder::store_into_code() {
     append_plain({0xc6, 0x05});
     unsigned const between = random_.below(3);

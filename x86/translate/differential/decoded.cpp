@@ -166,6 +166,13 @@ bool is_certain(Case const& test, Outcome const& outcome) {
     auto const decoded = decode(std::span(test.code).subspan(outcome.eip - test.at));
     if (!decoded) return true;
     auto const mnemonic = decoded->instruction.mnemonic;
+    bool const segment_fault = outcome.exception->vector == vector::general_protection || outcome.exception->vector == vector::stack_fault;
+    for (auto const& operand : decoded->all()) {
+        bool const in_segment = operand.type == ZYDIS_OPERAND_TYPE_MEMORY && operand.mem.segment >= ZYDIS_REGISTER_ES && operand.mem.segment <= ZYDIS_REGISTER_GS;
+        if (!in_segment) continue;
+        auto const& segment = test.segments[operand.mem.segment - ZYDIS_REGISTER_ES];
+        if (segment_fault && segment && segment->limit == 0xffffffff) return false;
+    }
     if (mnemonic == ZYDIS_MNEMONIC_MASKMOVQ || mnemonic == ZYDIS_MNEMONIC_MASKMOVDQU) {
         bool const in_arena = outcome.exception->vector == vector::page_fault && outcome.exception->address < 0xfffff000;
         return in_arena;

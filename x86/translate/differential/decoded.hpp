@@ -42,7 +42,8 @@ private:
     u32 mask_{};
 };
 // False: the case ended with an exception that the manual leaves open: in the middle of POPA, of which processors may already have loaded some
-// registers; of MASKMOVQ at the end of the address space, which looks at bytes one by one.
+// registers; of MASKMOVQ at the end of the address space, which looks at bytes one by one. Or at the end of a segment of 4 GB with a base: there
+// the translator does not look (GuestMode::unlimited).
 bool is_certain(Case const& test, Outcome const& outcome);
 // For the end that a case came to. Straight code: of what ran before it; else of all the code at any time.
 std::optional<u32> undefined_flags(Case const& test, Outcome const& outcome);

@@ -47,6 +47,9 @@ private:
         u8 bytes;
     };
     void choose_start();
+    void choose_segments();
+    u32 base_of(SegmentName name) const;
+    std::optional<u32> limit_of(ZydisRegister name) const; // empty: none, or 4 GB
     u32 code_at(std::size_t offset) const { return start_ + static_cast<u32>(offset); }
     void want(unsigned number, u32 value);
     void place_operand(std::vector<u8>& bytes, Decoded const& decoded, ZydisDecodedOperand const& operand);

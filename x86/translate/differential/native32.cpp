@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "x86/translate/differential/native32.hpp"
 
+#include <asm/ldt.h>
+#include <cerrno>
 #include <cstring>
+#include <sys/syscall.h>
+#include <system_error>
+#include <unistd.h>
 
 namespace {
 
@@ -13,7 +18,7 @@ struct Saved {
     u32 segment;
     u32 exit;
     u64 host_stack;
-    u64 padding;
+    u16 es, ss, ds, gs;
     alignas(16) u8 fpu[512];
 };
 static_assert(offsetof(Saved, host_stack) == 48 && offsetof(Saved, fpu) == 64);
@@ -27,7 +32,7 @@ void native32_exit();
 void native32_fault_exit();
 }
 
-// In 64-bit mode DS and ES hold nothing; 32-bit code needs them. FS and GS stay: FS is the C library's, and code that uses either faults.
+// In 64-bit mode DS, ES and GS hold nothing; 32-bit code needs them. FS stays, the C library's: code that uses it faults.
 asm(R"(
 .text
 native32_enter:
@@ -39,13 +44,14 @@ native32_enter:
     push %r15
     pushfq
     mov %rsp, native32_saved+48(%rip)
-    mov $0x2b, %eax
-    mov %eax, %ds
-    mov %eax, %es
+    mov native32_saved+56(%rip), %es
+    mov native32_saved+60(%rip), %ds
+    mov native32_saved+62(%rip), %gs
     fxrstor native32_saved+64(%rip)
     mov native32_saved+32(%rip), %eax
     push %rax
     popfq
+    mov native32_saved+58(%rip), %ss
     mov native32_saved+0(%rip), %eax
     mov native32_saved+4(%rip), %ecx
     mov native32_saved+8(%rip), %edx
@@ -74,9 +80,12 @@ native32_fault_exit:
     fninit
     movl $0x1f80, -8(%rsp)
     ldmxcsr -8(%rsp)
+    mov $0x2b, %eax
+    mov %eax, %ss
     xor %eax, %eax
     mov %eax, %ds
     mov %eax, %es
+    mov %eax, %gs
     popfq
     pop %r15
     pop %r14
@@ -126,6 +135,27 @@ bool Native::caught(mcontext_t& registers) {
     return true;
 }
 
+namespace {
+
+// The selector for a segment, which is made if it is not flat.
+u16 selector_for(Case const& test, SegmentName name, u16 otherwise) {
+    auto const index = static_cast<unsigned>(name);
+    auto const& segment = test.segments[index];
+    if (!segment) return otherwise;
+    user_desc entry{};
+    entry.entry_number = index;
+    entry.base_addr = segment->base;
+    entry.limit_in_pages = segment->limit == 0xffffffff;
+    entry.limit = entry.limit_in_pages ? 0xfffff : segment->limit;
+    entry.seg_32bit = segment->big;
+    entry.useable = 1;
+    constexpr int write_entry = 0x11;
+    if (syscall(SYS_modify_ldt, write_entry, &entry, sizeof entry) != 0) throw std::system_error(errno, std::generic_category(), "modify_ldt");
+    return table_selector(index);
+}
+
+} // namespace
+
 Outcome Native::run(Case const& test, u8 const (&fpu)[512]) {
     hosted::FaultScope const scope(*this);
     outcome_ = {};
@@ -133,6 +163,10 @@ Outcome Native::run(Case const& test, u8 const (&fpu)[512]) {
     native32_saved.flags = test.flags | fixed_and_interrupt;
     native32_saved.target = test.at;
     native32_saved.segment = program_segment;
+    native32_saved.es = selector_for(test, SegmentName::es, data_segment);
+    native32_saved.ss = selector_for(test, SegmentName::ss, data_segment);
+    native32_saved.ds = selector_for(test, SegmentName::ds, data_segment);
+    native32_saved.gs = selector_for(test, SegmentName::gs, 0);
     std::memcpy(native32_saved.fpu, fpu, sizeof fpu);
     native32_enter();
     if (outcome_.exception) return outcome_;

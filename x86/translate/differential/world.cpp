@@ -60,6 +60,20 @@ bool same_fpu(u8 const (&a)[512], u8 const (&b)[512]) {
     return std::memcmp(a, b, opcode) == 0 && std::memcmp(a + mxcsr, b + mxcsr, 4) == 0 && std::memcmp(a + registers, b + registers, end - registers) == 0;
 }
 
+void set_segments(HostProcessor& processor, Case const& test) {
+    for (auto const name : {SegmentName::es, SegmentName::ss, SegmentName::ds, SegmentName::gs}) {
+        auto const index = static_cast<unsigned>(name);
+        Segment wanted = name == SegmentName::gs ? Segment{} : flat_data(linux_data_selector);
+        if (auto const& own = test.segments[index]) {
+            wanted = flat_data(table_selector(index));
+            wanted.base = own->base;
+            wanted.limit = own->limit;
+            if (!own->big) wanted.access_rights &= ~static_cast<u32>(access_rights::Default32::mask);
+        }
+        processor.set_segment(name, wanted);
+    }
+}
+
 // A system call of a case, by an instruction that nobody meant to be one, must not reach the kernel: as if there were none.
 void refuse_32_bit_calls() {
     sock_filter program[] = {
@@ -147,6 +161,7 @@ Outcome World::run(Runner& runner, Case const& test) {
     state.flags = test.flags;
     state.interrupt_flag = flags::interrupt;
     state.system_flags = 0;
+    set_segments(runner.processor(), test);
     std::memcpy(runner.fpu(), fpu_, sizeof fpu_);
     Stop const stop = runner.run();
     Outcome outcome;
@@ -218,6 +233,8 @@ std::string World::compare(Case const& test) {
 
 std::string describe(Case const& test) {
     std::string result;
+    for (unsigned i = 0; i < std::size(test.segments); ++i)
+        if (auto const& segment = test.segments[i]) result += fmt::format("segment {}: base {:x} limit {:x}{}\n", i, segment->base, segment->limit, segment->big ? "" : ", 16 bits");
     for (std::size_t at = 0; at < test.code.size();) {
         auto const decoded = decode(std::span(test.code).subspan(at));
         std::size_t const length = decoded ? decoded->instruction.length : 1;

@@ -92,7 +92,7 @@ bool TranslatorRunner::caught(mcontext_t& context) {
     return true;
 }
 
-// The same for what the emulator does not know: instructions of FPU and vectors, in segments of 4 GB.
+// The same for what the emulator does not know: instructions of FPU and vectors.
 Stop TranslatorRunner::at_the_end() const {
     Stop stop{.why = Stop::Why::exception, .exception = raised_};
     ZydisDecoder decoder;
@@ -105,6 +105,8 @@ Stop TranslatorRunner::at_the_end() const {
         // The processor finds the missing page first if eight bytes of ten are before the end.
         u64 const bytes = operand.size == 80 ? 8 : operand.size / 8;
         if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY || raised_.address + bytes <= guest_bytes) continue;
+        bool const flat = (mode_.flat >> (operand.mem.segment - ZYDIS_REGISTER_ES) & 1) != 0;
+        if (!flat) continue;
         stop.exception = {.vector = operand.mem.segment == ZYDIS_REGISTER_SS ? vector::stack_fault : vector::general_protection, .error_code = 0};
     }
     return stop;
