@@ -168,7 +168,7 @@ OpcodeFacts const& primary_group(Decoded const& d) {
 }
 
 OpcodeFacts const& secondary_group(Decoded const& d) {
-    static constexpr OpcodeFacts random = kills({.form = copy, .rm = true});
+    static constexpr OpcodeFacts random{.form = copy, .rm = true};
     static constexpr OpcodeFacts to_memory = spares({.form = copy}), nothing = plain(none),
                                  save{.form = environment, .fpu = true, .spares_flags = true};
     bool const scalar = d.repeat != 0;
