@@ -12,11 +12,11 @@ inline constexpr unsigned most_instructions = 40;
 struct GuestBlock {
     Context const* context{};
     u32 eip{};
-    u16 length{};          // bytes, all instructions
-    unsigned count{};      // instructions
+    u16 length{};     // bytes, all instructions
+    unsigned count{}; // instructions
     Decoded instructions[most_instructions];
-    unsigned pages{};      // that bytes come from
-    u64 page_numbers[2];   // Code::Page::number
+    unsigned pages{};    // that bytes come from
+    u64 page_numbers[2]; // Code::Page::number
     u8 bytes[most_instructions * longest_instruction];
 
     u32 eip_of(Decoded const& d) const { return eip + d.offset; }
@@ -29,9 +29,12 @@ struct GuestBlock {
     }
 };
 
-// Decodes instructions that follow each other (over jumps that are not taken and over calls) up to one that leaves for good, the end of the page, or
-// `most_instructions`. What cannot be translated in this context becomes Form::emulate and ends the block. The exception: of fetching the first.
-// `alone`: no other page is asked for: a first instruction that crosses into it gives an empty block.
-OrException<> analyse(GuestBlock& block, Code& code, DecodeCache& decoder, bool return_stack, bool alone);
+// Decodes instructions that follow each other (over jumps that are not taken and over calls) up to
+// one that leaves for good, the end of the page, or `most_instructions`. What cannot be translated
+// in this context becomes Form::emulate and ends the block. The exception: of fetching the first.
+// `alone`: no other page is asked for: a first instruction that crosses into it gives an empty
+// block.
+OrException<> analyse(GuestBlock& block, Code& code, DecodeCache& decoder, bool return_stack,
+                      bool alone);
 
 } // namespace x86::translate

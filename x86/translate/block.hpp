@@ -25,7 +25,10 @@ struct Context {
 // What recovery has to do at a host instruction, beside taking the registers as they are.
 enum class Action : u8 {
     none,
-    swap_eax, swap_ecx, swap_edx, swap_ebx, // low and high byte are exchanged
+    swap_eax,
+    swap_ecx,
+    swap_edx,
+    swap_ebx,   // low and high byte are exchanged
     event,      // the check of State::event
     host_stack, // the return stack is written
 };
@@ -39,12 +42,13 @@ struct Place {
 
 struct Target;
 
-// A direct jump from a block to a guest address: goes to its own exit until there is a block at the target.
+// A direct jump from a block to a guest address: goes to its own exit until there is a block at the
+// target.
 struct Link {
     Link* next{};
     Link** self{}; // what points here
     Target* target{};
-    u8* at{};   // the rel32
+    u8* at{}; // the rel32
     u8* exit{};
     bool checked{}; // it could close a loop
 };

@@ -5,8 +5,10 @@ namespace x86::translate {
 
 using namespace host;
 
-Builder::Builder(u8* at, Options const& options, Stubs const& stubs, GuestBlock const& block, Built& built)
-    : e_(at), options_(options), stubs_(stubs), block_(block), context_(*block.context), built_(built) {
+Builder::Builder(u8* at, Options const& options, Stubs const& stubs, GuestBlock const& block,
+                 Built& built)
+    : e_(at), options_(options), stubs_(stubs), block_(block), context_(*block.context),
+      built_(built) {
     built_.places.clear();
     built_.exits.clear();
     built_.pads.clear();
@@ -16,9 +18,10 @@ void Builder::build() {
     entries();
     for (unsigned i = 0; i < block_.count; ++i) one(block_.instructions[i], i);
     auto const& last = block_.instructions[block_.count - 1];
-    bool const goes_on = last.form != Form::emulate && last.form != Form::jump && last.form != Form::ret &&
-                         last.form != Form::jump_indirect &&
-                         (options_.return_stack || (last.form != Form::call && last.form != Form::call_indirect));
+    bool const goes_on =
+        last.form != Form::emulate && last.form != Form::jump && last.form != Form::ret &&
+        last.form != Form::jump_indirect &&
+        (options_.return_stack || (last.form != Form::call && last.form != Form::call_indirect));
     if (goes_on) leave_to(block_.next_of(last), 0xe9, false);
     exits();
     built_.end = e_.position();
@@ -35,10 +38,12 @@ void Builder::entries() {
     built_.plain = e_.position();
 }
 
-// Goes on if r9d is the eip of instruction `next` (which may be the one behind the block); whoever jumps here has copied ecx to r11d. The first
-// instruction has 5 bytes or more: it can be overwritten by a jump at once.
+// Goes on if r9d is the eip of instruction `next` (which may be the one behind the block); whoever
+// jumps here has copied ecx to r11d. The first instruction has 5 bytes or more: it can be
+// overwritten by a jump at once.
 void Builder::verify(u8 const* otherwise, unsigned next) {
-    u32 const eip = next < block_.count ? block_.eip_of(block_.instructions[next]) : block_.eip + block_.length;
+    u32 const eip =
+        next < block_.count ? block_.eip_of(block_.instructions[next]) : block_.eip + block_.length;
     for (unsigned const code : {0x41u, 0x8du, 0x89u}) e_.byte(code); // lea ecx, [r9 + disp32]
     e_.word32(0 - u64{eip});
     u8* const same = e_.skip_if_rcx_zero();
@@ -80,7 +85,9 @@ void Builder::one(Decoded const& d, unsigned number) {
     case Form::push_flags: push_flags(d); break;
     case Form::pop_flags: pop_flags(d); break;
     case Form::load_selector: load_selector(d); break;
-    case Form::clear_interrupt: e_.store_immediate(field(offsetof(State, interrupt_flag)), 0); break;
+    case Form::clear_interrupt:
+        e_.store_immediate(field(offsetof(State, interrupt_flag)), 0);
+        break;
     case Form::set_interrupt: set_interrupt(d); break;
     case Form::jump_if: return jump_if(d);
     case Form::jump: return jump(d);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes the code of one block. The guest's registers and flags are in the host's all the time; glue code between the guest's instructions uses
-// r9 to r14 and no instruction that changes flags, so that a fault anywhere finds the guest as it was before the instruction.
+// Makes the code of one block. The guest's registers and flags are in the host's all the time; glue
+// code between the guest's instructions uses r9 to r14 and no instruction that changes flags, so
+// that a fault anywhere finds the guest as it was before the instruction.
 #pragma once
 
 #include <vector>
@@ -30,7 +31,8 @@ public:
     // An upper bound of what one block takes.
     static constexpr unsigned most_bytes = 16 * 1024;
 
-    Builder(u8* at, Options const& options, Stubs const& stubs, GuestBlock const& block, Built& built);
+    Builder(u8* at, Options const& options, Stubs const& stubs, GuestBlock const& block,
+            Built& built);
     void build();
 
 private:
@@ -44,7 +46,8 @@ private:
     void one(Decoded const& d, unsigned number);
     void note(Decoded const& d, Action action);
 
-    // builder_memory.cpp: operands in memory. Addresses of segments that are not flat are put into r9; r10 and r11 are lost.
+    // builder_memory.cpp: operands in memory. Addresses of segments that are not flat are put into
+    // r9; r10 and r11 are lost.
     Operand address(Decoded const& d, u8 size, i64 more = 0);
     Operand address_of(Decoded const& d);
     void locate(Decoded const& d, i64 more = 0);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where blocks end or branch. A jump to a known address goes to an exit of its own block until it is chained (Cache).
+// Where blocks end or branch. A jump to a known address goes to an exit of its own block until it
+// is chained (Cache).
 //
 //   call f        guest's stack <- return address; host: call f
 //   ... f: ret    r9d <- guest's stack; host: ret

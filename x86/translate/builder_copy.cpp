@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Instructions that are the host's as well: the same opcode, with the prefixes that 64-bit code needs.
+// Instructions that are the host's as well: the same opcode, with the prefixes that 64-bit code
+// needs.
 #include "x86/translate/builder.hpp"
 
 namespace x86::translate {
@@ -15,18 +16,22 @@ Opcode Builder::copied(Decoded const& d, OpcodeFacts const& facts) const {
     return result;
 }
 
-void Builder::immediate(Decoded const& d) { e_.word(static_cast<u64>(d.immediate), d.immediate_size); }
+void Builder::immediate(Decoded const& d) {
+    e_.word(static_cast<u64>(d.immediate), d.immediate_size);
+}
 
 void Builder::copy(Decoded const& d) {
     auto const& facts = *d.facts;
     auto opcode = copied(d, facts);
-    if (d.map == OpcodeMap::primary && d.opcode == 0x82) opcode.value = 0x80; // the same, but gone in 64-bit mode
+    if (d.map == OpcodeMap::primary && d.opcode == 0x82)
+        opcode.value = 0x80; // the same, but gone in 64-bit mode
     if (!d.modrm) {
         e_.simple(opcode);
         return immediate(d);
     }
     if (!d.memory) {
-        e_.instruction(opcode, facts.reg ? host_register(d.reg) : d.reg, in(facts.rm ? host_register(d.rm) : d.rm));
+        e_.instruction(opcode, facts.reg ? host_register(d.reg) : d.reg,
+                       in(facts.rm ? host_register(d.rm) : d.rm));
         return immediate(d);
     }
     bool const extended = d.base == 4 || d.address_size == 2 || !context_.flat(d.segment);
@@ -35,7 +40,8 @@ void Builder::copy(Decoded const& d) {
     immediate(d);
 }
 
-// ah and a REX prefix do not go together: the operation is done on al, which has changed places with it.
+// ah and a REX prefix do not go together: the operation is done on al, which has changed places
+// with it.
 void Builder::copy_high_byte(Decoded const& d, Opcode const& opcode) {
     u8 const low = d.reg - 4;
     locate(d);
@@ -57,7 +63,8 @@ void Builder::copy_register(Decoded const& d) {
 
 void Builder::increment(Decoded const& d) {
     u8 const extension = d.opcode < 0x48 ? 0 : 1;
-    e_.instruction({.value = 0xff, .size16 = d.operand_size == 2}, extension, in(host_register(d.opcode & 7)));
+    e_.instruction({.value = 0xff, .size16 = d.operand_size == 2}, extension,
+                   in(host_register(d.opcode & 7)));
 }
 
 // MOV between the accumulator and an address in the code: in 64-bit mode that address has 64 bits.
@@ -81,7 +88,9 @@ void Builder::load_address(Decoded const& d) {
 
 void Builder::string(Decoded const& d) {
     e_.byte(0x67);
-    e_.simple({.value = d.opcode, .size16 = d.operand_size == 2 && (d.opcode & 1) != 0, .repeat = d.repeat});
+    e_.simple({.value = d.opcode,
+               .size16 = d.operand_size == 2 && (d.opcode & 1) != 0,
+               .repeat = d.repeat});
 }
 
 void Builder::translate_byte(Decoded const& d) {
@@ -96,7 +105,8 @@ void Builder::vector_mask(Decoded const& d) {
     e_.instruction({.map = d.map, .value = d.opcode, .size16 = d.operand_prefix}, d.reg, in(d.rm));
 }
 
-// The host's would show where generated code lies: like a processor that does not keep them, pointers to the last instruction and operand are 0.
+// The host's would show where generated code lies: like a processor that does not keep them,
+// pointers to the last instruction and operand are 0.
 void Builder::environment(Decoded const& d) {
     auto const opcode = copied(d, *d.facts);
     e_.instruction(opcode, d.reg, address(d, 0));
@@ -114,7 +124,8 @@ void Builder::load_selector(Decoded const& d) {
     if (d.memory) {
         e_.instruction({.value = 0x89, .size16 = true}, r12, address(d, 2));
     } else {
-        e_.instruction({.value = 0x89, .size16 = d.operand_size == 2}, r12, in(host_register(d.rm)));
+        e_.instruction({.value = 0x89, .size16 = d.operand_size == 2}, r12,
+                       in(host_register(d.rm)));
     }
 }
 

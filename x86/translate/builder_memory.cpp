@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operands in memory. In flat segments the guest's own form of address, computed in 32 bits by the prefix 67; else:
+// Operands in memory. In flat segments the guest's own form of address, computed in 32 bits by the
+// prefix 67; else:
 //
 //   r9 = offset (32 or 16 bits) -> limit check -> + base, in 32 bits -> [r9]
 #include "x86/translate/builder.hpp"
@@ -11,7 +12,8 @@ using namespace host;
 namespace {
 
 std::size_t segment_field(SegmentName segment) {
-    return offsetof(State, segments) + static_cast<std::size_t>(segment) * sizeof(State::segments[0]);
+    return offsetof(State, segments) +
+           static_cast<std::size_t>(segment) * sizeof(State::segments[0]);
 }
 
 constexpr Opcode byte_swap_wide{.map = OpcodeMap::secondary, .value = 0xc8, .wide = true};
@@ -42,11 +44,13 @@ Operand Builder::within(Decoded const& d, SegmentName segment, u8 size) {
     if (context_.flat(segment)) return at(r9);
     std::size_t const field_at = segment_field(segment);
     if (!context_.is(context_.mode.unlimited, segment)) {
-        // r10 = limit - offset - (size - 1) in 64 bits: its highest byte is 0 if the access is inside.
+        // r10 = limit - offset - (size - 1) in 64 bits: its highest byte is 0 if the access is
+        // inside.
         e_.load(r10, field(field_at + sizeof(u32)));
         e_.move(r11, r9);
         e_.instruction({.value = 0xf7, .wide = true}, 2, in(r11)); // not
-        e_.lea_wide(r10, {.memory = true, .base = r10, .index = r11, .displacement = 2 - i64{size}});
+        e_.lea_wide(r10,
+                    {.memory = true, .base = r10, .index = r11, .displacement = 2 - i64{size}});
         e_.instruction_of_register(byte_swap_wide, r10);
         e_.move(r11, ecx);
         e_.zero_extend8(ecx, r10);
@@ -79,7 +83,8 @@ u8 Builder::size_of(Decoded const& d) const {
 // Memory at a distance from the top of the stack.
 Operand Builder::stack(Decoded const& d, i64 offset, u8 size) {
     bool const wide = context_.mode.stack_size == 4;
-    if (wide && context_.flat(SegmentName::ss)) return {.memory = true, .base = esp, .displacement = offset, .address32 = true};
+    if (wide && context_.flat(SegmentName::ss))
+        return {.memory = true, .base = esp, .displacement = offset, .address32 = true};
     e_.lea(r9, at(esp, offset));
     if (!wide) e_.zero_extend16(r9, r9);
     return within(d, SegmentName::ss, size);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Steps of optimisation left out, so that their worth can be measured: registers and flags that live in State between instructions. The host's
-// hold the same values then, which is what exits and faults go by.
+// Steps of optimisation left out, so that their worth can be measured: registers and flags that
+// live in State between instructions. The host's hold the same values then, which is what exits and
+// faults go by.
 #include "x86/translate/builder.hpp"
 
 namespace x86::translate {
@@ -25,7 +26,10 @@ u8 registers_of(Decoded const& d, OpcodeFacts const& facts) {
     case Form::increment:
     case Form::copy_register: use(d.opcode); return result;
     case Form::push_register:
-    case Form::pop_register: use(d.opcode); use(4); return result;
+    case Form::pop_register:
+        use(d.opcode);
+        use(4);
+        return result;
     case Form::jump_if:
     case Form::jump:
     case Form::none:

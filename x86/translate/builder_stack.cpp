@@ -115,10 +115,11 @@ void Builder::leave(Decoded const& d) {
     if (!options_.registers) e_.store(general(4), esp);
 }
 
-// Of the host's flags IF is always set and those of the system are clear: what the guest sees is a sum.
+// Of the host's flags IF is always set and those of the system are clear: what the guest sees is a
+// sum.
 void Builder::push_flags(Decoded const& d) {
     note(d, Action::host_stack);
-    e_.byte(0x9c); // pushfq
+    e_.byte(0x9c);                                    // pushfq
     e_.instruction_of_register({.value = 0x58}, r12); // pop
     note(d, Action::none);
     e_.load(r10, field(offsetof(State, interrupt_flag)));
@@ -131,7 +132,8 @@ void Builder::push_flags(Decoded const& d) {
 void Builder::pop_flags(Decoded const& d) {
     unless_waiting(d);
     u32 const system = d.operand_size == 2 ? 0x7000 : 0x247000; // IOPL NT, AC ID
-    e_.instruction({.value = 0x8b, .size16 = d.operand_size == 2}, r12, stack(d, 0, d.operand_size));
+    e_.instruction({.value = 0x8b, .size16 = d.operand_size == 2}, r12,
+                   stack(d, 0, d.operand_size));
     note(d, Action::host_stack);
     e_.byte(0x9c); // pushfq
     note(d, Action::none);

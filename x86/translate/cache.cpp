@@ -7,20 +7,31 @@
 namespace x86::translate {
 namespace {
 
-constexpr std::size_t most_regions = 16, code_bytes_for_bucket = 256; // of about as many as there may be targets
+constexpr std::size_t most_regions = 16,
+                      code_bytes_for_bucket = 256; // of about as many as there may be targets
 constexpr unsigned page_bits = 12;
 constexpr u8 jump_rel32 = 0xe9;
 
 } // namespace
 
-Cache::Cache(std::span<u8> memory, u64 to_code, Options const& options, Stubs const& stubs, Tables& tables, Code& code, Counters& counters)
-    : to_code_(to_code), options_(options), stubs_(stubs), tables_(tables), code_(code), counters_(counters), bucket_bits_(static_cast<unsigned>(std::bit_width(memory.size() / code_bytes_for_bucket))),
+Cache::Cache(std::span<u8> memory, u64 to_code, Options const& options, Stubs const& stubs,
+             Tables& tables, Code& code, Counters& counters)
+    : to_code_(to_code), options_(options), stubs_(stubs), tables_(tables), code_(code),
+      counters_(counters),
+      bucket_bits_(static_cast<unsigned>(std::bit_width(memory.size() / code_bytes_for_bucket))),
       buckets_(std::size_t{1} << bucket_bits_) {
-    auto const count = std::clamp<std::size_t>(memory.size() / (4 * Builder::most_bytes), 2, most_regions);
+    auto const count =
+        std::clamp<std::size_t>(memory.size() / (4 * Builder::most_bytes), 2, most_regions);
     std::size_t const size = memory.size() / count / 16 * 16;
     for (std::size_t i = 0; i < count; ++i) {
         u8* const begin = memory.data() + i * size;
-        regions_.push_back({.begin = begin, .end = begin + size, .next = begin, .blocks = {}, .links = {}, .places = {}, .pads = {}});
+        regions_.push_back({.begin = begin,
+                            .end = begin + size,
+                            .next = begin,
+                            .blocks = {},
+                            .links = {},
+                            .places = {},
+                            .pads = {}});
     }
 }
 
@@ -86,20 +97,21 @@ bool Cache::make_room() {
 Block& Cache::add(GuestBlock const& guest, Built const& built) {
     auto& into = region();
     auto& place = target(guest.context, guest.eip);
-    auto& block = into.blocks.emplace_back(Block{.target = &place,
-                                                 .context = guest.context,
-                                                 .eip = guest.eip,
-                                                 .linear = guest.context->code_base + guest.eip,
-                                                 .guest_length = guest.length,
-                                                 .instructions = static_cast<u16>(guest.count),
-                                                 .begin = built.begin,
-                                                 .checked = built.checked,
-                                                 .plain = built.plain,
-                                                 .code_length = static_cast<u32>(built.end - built.begin),
-                                                 .first_place = static_cast<u32>(into.places.size()),
-                                                 .places = static_cast<u32>(built.places.size()),
-                                                 .first_pad = static_cast<u32>(into.pads.size()),
-                                                 .pads = static_cast<u32>(built.pads.size())});
+    auto& block =
+        into.blocks.emplace_back(Block{.target = &place,
+                                       .context = guest.context,
+                                       .eip = guest.eip,
+                                       .linear = guest.context->code_base + guest.eip,
+                                       .guest_length = guest.length,
+                                       .instructions = static_cast<u16>(guest.count),
+                                       .begin = built.begin,
+                                       .checked = built.checked,
+                                       .plain = built.plain,
+                                       .code_length = static_cast<u32>(built.end - built.begin),
+                                       .first_place = static_cast<u32>(into.places.size()),
+                                       .places = static_cast<u32>(built.places.size()),
+                                       .first_pad = static_cast<u32>(into.pads.size()),
+                                       .pads = static_cast<u32>(built.pads.size())});
     into.places.insert(into.places.end(), built.places.begin(), built.places.end());
     into.pads.insert(into.pads.end(), built.pads.begin(), built.pads.end());
     into.next = built.end;
@@ -107,13 +119,19 @@ Block& Cache::add(GuestBlock const& guest, Built const& built) {
     for (auto* link = place.links; link != nullptr; link = link->next) connect(*link);
     for (auto const& exit : built.exits) {
         auto& to = target(guest.context, exit.target);
-        auto& link = into.links.emplace_back(Link{.next = to.links, .self = &to.links, .target = &to, .at = exit.at, .exit = exit.exit, .checked = exit.checked});
+        auto& link = into.links.emplace_back(Link{.next = to.links,
+                                                  .self = &to.links,
+                                                  .target = &to,
+                                                  .at = exit.at,
+                                                  .exit = exit.exit,
+                                                  .checked = exit.checked});
         if (to.links != nullptr) to.links->self = &link.next;
         to.links = &link;
         if (to.block != nullptr) connect(link);
     }
     if (options_.chaining) tables_.add(block.eip, code_address(block.begin));
-    for (unsigned i = 0; i < guest.pages; ++i) remember((block.linear >> page_bits) + i, guest.page_numbers[i], block);
+    for (unsigned i = 0; i < guest.pages; ++i)
+        remember((block.linear >> page_bits) + i, guest.page_numbers[i], block);
     ++counters_.blocks;
     counters_.guest_bytes += guest.length;
     counters_.instructions += guest.count;
@@ -124,7 +142,8 @@ Block& Cache::add(GuestBlock const& guest, Built const& built) {
 void Cache::remember(u32 linear_page, u64 number, Block& block) {
     linear_page &= 0xfffff;
     auto found = pages_.find(linear_page);
-    if (found != pages_.end() && found->second.number != number) { // mapped elsewhere without a word
+    if (found != pages_.end() &&
+        found->second.number != number) { // mapped elsewhere without a word
         kill_page(linear_page);
         found = pages_.end();
     }
@@ -136,7 +155,8 @@ void Cache::remember(u32 linear_page, u64 number, Block& block) {
     found->second.blocks.push_back(&block);
 }
 
-// No jump goes there any more, and calls out of it return to where the table says. Its code stays: somebody may be inside.
+// No jump goes there any more, and calls out of it return to where the table says. Its code stays:
+// somebody may be inside.
 void Cache::kill(Block& block) {
     if (block.target == nullptr) return;
     auto& target = *block.target;
@@ -190,7 +210,9 @@ void Cache::empty(Region& region) {
     for (auto& block : region.blocks) kill(block);
     for (auto& link : region.links) disconnect(link);
     for (auto at = pages_.begin(); at != pages_.end();) {
-        std::erase_if(at->second.blocks, [&](Block const* block) { return block->begin >= region.begin && block->begin < region.end; });
+        std::erase_if(at->second.blocks, [&](Block const* block) {
+            return block->begin >= region.begin && block->begin < region.end;
+        });
         bool const unused = at->second.blocks.empty();
         if (unused) {
             auto const others = linear_by_number_.find(at->second.number);
@@ -217,13 +239,15 @@ void Cache::flush() {
 }
 
 Cache::Region const& Cache::region_of(u8 const* at) const {
-    return *std::find_if(regions_.begin(), regions_.end(), [&](Region const& region) { return at < region.end; });
+    return *std::find_if(regions_.begin(), regions_.end(),
+                         [&](Region const& region) { return at < region.end; });
 }
 
 Block const* Cache::containing(u8 const* at) const {
     if (at < regions_.front().begin || at >= regions_.back().end) return nullptr;
     auto const& blocks = region_of(at).blocks;
-    auto const behind = std::upper_bound(blocks.begin(), blocks.end(), at, [](u8 const* a, Block const& b) { return a < b.begin; });
+    auto const behind = std::upper_bound(blocks.begin(), blocks.end(), at,
+                                         [](u8 const* a, Block const& b) { return a < b.begin; });
     if (behind == blocks.begin()) return nullptr;
     auto const& block = *std::prev(behind);
     return at < block.begin + block.code_length ? &block : nullptr;
@@ -231,7 +255,9 @@ Block const* Cache::containing(u8 const* at) const {
 
 Place const& Cache::place(Block const& block, u8 const* at) const {
     auto const first = region_of(block.begin).places.begin() + block.first_place;
-    auto const behind = std::upper_bound(first, first + block.places, at - block.begin, [](auto offset, Place const& b) { return offset < b.code; });
+    auto const behind =
+        std::upper_bound(first, first + block.places, at - block.begin,
+                         [](auto offset, Place const& b) { return offset < b.code; });
     return behind == first ? *first : *std::prev(behind);
 }
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// All blocks: where their code lies, how they are found, which jumps go where. Regions of memory are filled one after the other; when all are
-// full, the oldest is emptied.
+// All blocks: where their code lies, how they are found, which jumps go where. Regions of memory
+// are filled one after the other; when all are full, the oldest is emptied.
 //
-//   Target (eip, context) ──> Block          jumps of other blocks wait at a target, whether it has a block or not:
-//      ^    ^                                made: all go to it; gone: all go to their own exits again
+//   Target (eip, context) ──> Block          jumps of other blocks wait at a target, whether it has
+//   a block or not:
+//      ^    ^                                made: all go to it; gone: all go to their own exits
+//      again
 //     Link Link
 #pragma once
 
@@ -20,12 +22,15 @@ namespace x86::translate {
 class Cache {
 public:
     // `to_code`: what makes an address for generated code of one of `memory`.
-    Cache(std::span<u8> memory, u64 to_code, Options const& options, Stubs const& stubs, Tables& tables, Code& code, Counters& counters);
+    Cache(std::span<u8> memory, u64 to_code, Options const& options, Stubs const& stubs,
+          Tables& tables, Code& code, Counters& counters);
 
     Block* find(Context const* context, u32 eip);
     // Where the next block's code goes. Evicts if it must; true: it did.
     bool make_room();
-    bool has_room() const { return static_cast<std::size_t>(region().end - region().next) >= Builder::most_bytes; }
+    bool has_room() const {
+        return static_cast<std::size_t>(region().end - region().next) >= Builder::most_bytes;
+    }
     u8* position() const { return region().next; }
     Block& add(GuestBlock const& guest, Built const& built);
 
@@ -78,7 +83,7 @@ private:
     std::vector<Target*> buckets_;
     std::deque<Target> targets_;
     Target* free_targets_{};
-    std::unordered_map<u32, Page> pages_;                       // by linear page number
+    std::unordered_map<u32, Page> pages_;                        // by linear page number
     std::unordered_map<u64, std::vector<u32>> linear_by_number_; // linear page numbers
 };
 

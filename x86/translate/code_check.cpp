@@ -10,7 +10,8 @@
 namespace x86::translate {
 namespace {
 
-constexpr i64 writable_fields_begin = 0, writable_fields_end = offsetof(State, event); // registers, eip, flags
+constexpr i64 writable_fields_begin = 0,
+              writable_fields_end = offsetof(State, event); // registers, eip, flags
 
 ZydisDecoder decoder64() {
     ZydisDecoder decoder;
@@ -19,10 +20,13 @@ ZydisDecoder decoder64() {
 }
 
 bool is_guest_register(ZydisRegister full) {
-    return (full >= ZYDIS_REGISTER_RAX && full <= ZYDIS_REGISTER_RBX) || (full >= ZYDIS_REGISTER_RBP && full <= ZYDIS_REGISTER_R8);
+    return (full >= ZYDIS_REGISTER_RAX && full <= ZYDIS_REGISTER_RBX) ||
+           (full >= ZYDIS_REGISTER_RBP && full <= ZYDIS_REGISTER_R8);
 }
 
-ZydisRegister full(ZydisRegister part) { return ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, part); }
+ZydisRegister full(ZydisRegister part) {
+    return ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, part);
+}
 
 class BlockCheck {
 public:
@@ -39,14 +43,17 @@ public:
                 while (part < block_.parts.size() && block_.parts[part].code <= at_) ++part;
             }
             auto const rest = block_.code.subspan(at_);
-            if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, rest.data(), rest.size(), &now_, operands_))) return complaint("no instruction");
+            if (!ZYAN_SUCCESS(
+                    ZydisDecoderDecodeFull(&decoder, rest.data(), rest.size(), &now_, operands_)))
+                return complaint("no instruction");
             starts_.insert(block_.address + at_);
             if (auto const wrong = instruction()) return complaint(wrong);
             before_ = now_.mnemonic;
             at_ += now_.length;
         }
         for (u64 const target : jumps_inside_)
-            if (!starts_.contains(target)) return complaint("a jump into the middle of an instruction");
+            if (!starts_.contains(target))
+                return complaint("a jump into the middle of an instruction");
         return std::nullopt;
     }
 
@@ -56,7 +63,8 @@ private:
         char text[64];
         std::snprintf(text, sizeof text, " (block %x, code +%zx:", block_.eip, at_);
         result += text;
-        for (std::size_t i = at_; i < std::min(at_ + std::max<std::size_t>(now_.length, 1), block_.code.size()); ++i) {
+        for (std::size_t i = at_;
+             i < std::min(at_ + std::max<std::size_t>(now_.length, 1), block_.code.size()); ++i) {
             std::snprintf(text, sizeof text, " %02x", block_.code[i]);
             result += text;
         }
@@ -73,7 +81,9 @@ private:
                 if (char const* wrong = memory(operand, writes)) return wrong;
             if (operand.type == ZYDIS_OPERAND_TYPE_POINTER) return "a far pointer";
             if (operand.type == ZYDIS_OPERAND_TYPE_IMMEDIATE && operand.imm.is_relative)
-                if (char const* wrong = jump(block_.address + at_ + now_.length + operand.imm.value.u)) return wrong;
+                if (char const* wrong =
+                        jump(block_.address + at_ + now_.length + operand.imm.value.u))
+                    return wrong;
             if (operand.type != ZYDIS_OPERAND_TYPE_REGISTER || !writes) continue;
             if (char const* wrong = written(operand)) return wrong;
             auto const whole = full(operand.reg.value);
@@ -100,9 +110,12 @@ private:
         case ZYDIS_CATEGORY_SEGOP: return "not for user mode, or not for guests";
         default: break;
         }
-        if (now_.mnemonic == ZYDIS_MNEMONIC_CLI || now_.mnemonic == ZYDIS_MNEMONIC_STI) return "not for user mode";
-        bool const jumps = now_.mnemonic == ZYDIS_MNEMONIC_JMP || now_.mnemonic == ZYDIS_MNEMONIC_CALL;
-        if (jumps && operands_[0].type == ZYDIS_OPERAND_TYPE_REGISTER) return "a jump to a register";
+        if (now_.mnemonic == ZYDIS_MNEMONIC_CLI || now_.mnemonic == ZYDIS_MNEMONIC_STI)
+            return "not for user mode";
+        bool const jumps =
+            now_.mnemonic == ZYDIS_MNEMONIC_JMP || now_.mnemonic == ZYDIS_MNEMONIC_CALL;
+        if (jumps && operands_[0].type == ZYDIS_OPERAND_TYPE_REGISTER)
+            return "a jump to a register";
         bool const far = now_.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR;
         return far ? "a far jump" : nullptr;
     }
@@ -112,8 +125,10 @@ private:
         bool const explicitly = operand.visibility != ZYDIS_OPERAND_VISIBILITY_HIDDEN;
         if (whole == ZYDIS_REGISTER_R15) return "r15 is written";
         if (whole == ZYDIS_REGISTER_RSP && explicitly) return "rsp is written";
-        if (is_guest_register(whole) && operand.size == 64 && explicitly) return "64 bits of a guest register are written";
-        bool const segment = operand.reg.value >= ZYDIS_REGISTER_ES && operand.reg.value <= ZYDIS_REGISTER_GS;
+        if (is_guest_register(whole) && operand.size == 64 && explicitly)
+            return "64 bits of a guest register are written";
+        bool const segment =
+            operand.reg.value >= ZYDIS_REGISTER_ES && operand.reg.value <= ZYDIS_REGISTER_GS;
         return segment ? "a segment register is written" : nullptr;
     }
 
@@ -135,7 +150,8 @@ private:
 
     char const* stack(ZydisDecodedOperand const& operand) const {
         bool const hidden = operand.visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN;
-        bool const flags = operand.mem.disp.value == 0 && now_.mnemonic == ZYDIS_MNEMONIC_MOV && operand.size == 64;
+        bool const flags = operand.mem.disp.value == 0 && now_.mnemonic == ZYDIS_MNEMONIC_MOV &&
+                           operand.size == 64;
         return hidden || flags ? nullptr : "the stack";
     }
 
@@ -143,22 +159,30 @@ private:
         if (m.index == ZYDIS_REGISTER_NONE) {
             i64 const end = m.disp.value + size;
             if (m.disp.value < 0 || end > i64{sizeof(State)}) return "beside State";
-            return writes && (m.disp.value < writable_fields_begin || end > writable_fields_end) ? "a field of State that is not its own" : nullptr;
+            return writes && (m.disp.value < writable_fields_begin || end > writable_fields_end)
+                       ? "a field of State that is not its own"
+                       : nullptr;
         }
         if (m.index != ZYDIS_REGISTER_R10) return "beside State";
-        if (m.scale == 1 && m.disp.value == 0) return before_ == ZYDIS_MNEMONIC_MOV && !writes ? nullptr : "no check of the event";
-        bool const table = m.scale == 8 && layout_.state + static_cast<u64>(m.disp.value) == layout_.table && r10_is_index_;
-        bool const jumps = now_.mnemonic == ZYDIS_MNEMONIC_JMP || now_.mnemonic == ZYDIS_MNEMONIC_CALL;
+        if (m.scale == 1 && m.disp.value == 0)
+            return before_ == ZYDIS_MNEMONIC_MOV && !writes ? nullptr : "no check of the event";
+        bool const table = m.scale == 8 &&
+                           layout_.state + static_cast<u64>(m.disp.value) == layout_.table &&
+                           r10_is_index_;
+        bool const jumps =
+            now_.mnemonic == ZYDIS_MNEMONIC_JMP || now_.mnemonic == ZYDIS_MNEMONIC_CALL;
         return table && jumps ? nullptr : "no use of the table";
     }
 
     char const* jump(u64 target) {
-        bool const inside = target >= block_.address && target < block_.address + block_.code.size();
+        bool const inside =
+            target >= block_.address && target < block_.address + block_.code.size();
         if (inside) {
             jumps_inside_.push_back(target);
             return nullptr;
         }
-        bool const shared = target >= layout_.shared && target < layout_.shared + layout_.shared_bytes;
+        bool const shared =
+            target >= layout_.shared && target < layout_.shared + layout_.shared_bytes;
         return shared || may_arrive_(target) ? nullptr : "a jump to no block";
     }
 
@@ -177,16 +201,23 @@ private:
 } // namespace
 
 std::optional<std::string> check_block(Translator::Layout const& layout, BlockView const& block) {
-    return BlockCheck(layout, block, [&](u64 target) { return target - layout.code < layout.code_bytes; }).run();
+    return BlockCheck(layout, block,
+                      [&](u64 target) { return target - layout.code < layout.code_bytes; })
+        .run();
 }
 
 std::optional<std::string> check_all_blocks(Translator const& translator) {
     auto const layout = translator.layout();
     std::set<u64> entries;
-    translator.for_each_block([&](BlockView const& block) { entries.insert({block.address, block.checked, block.plain}); });
+    translator.for_each_block([&](BlockView const& block) {
+        entries.insert({block.address, block.checked, block.plain});
+    });
     std::optional<std::string> wrong;
     translator.for_each_block([&](BlockView const& block) {
-        if (!wrong) wrong = BlockCheck(layout, block, [&](u64 target) { return entries.contains(target); }).run();
+        if (!wrong)
+            wrong = BlockCheck(layout, block, [&](u64 target) {
+                        return entries.contains(target);
+                    }).run();
     });
     return wrong;
 }

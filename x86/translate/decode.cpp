@@ -51,7 +51,9 @@ void read_prefixes(ZydisDecodedInstruction const& from, Decoded& to) {
         case 0x26:
         case 0x2e:
         case 0x36:
-        case 0x3e: override_segment(SegmentName{static_cast<u8>(prefix >> 3 & 3)}); break; // es cs ss ds
+        case 0x3e:
+            override_segment(SegmentName{static_cast<u8>(prefix >> 3 & 3)});
+            break; // es cs ss ds
         default: break;
         }
     }
@@ -89,7 +91,8 @@ Decoded decode(std::span<u8 const> bytes, u8 code_size) {
     ZydisDecodedInstruction from;
     Decoded to{.facts = &facts_of_undecodable()};
     auto const length = std::min<std::size_t>(bytes.size(), longest_instruction);
-    auto const status = ZydisDecoderDecodeInstruction(&decoder_of(code_size, true), nullptr, bytes.data(), length, &from);
+    auto const status = ZydisDecoderDecodeInstruction(&decoder_of(code_size, true), nullptr,
+                                                      bytes.data(), length, &from);
     to.cut_off = status == ZYDIS_STATUS_NO_MORE_DATA;
     if (!ZYAN_SUCCESS(status)) return to;
     to.length = from.length;
@@ -106,9 +109,11 @@ Decoded decode(std::span<u8 const> bytes, u8 code_size) {
     to.displacement = raw.disp.value;
     if (to.memory) read_address(from, to);
     to.immediate_size = raw.imm[0].size / 8;
-    // Sign-extended whatever the decoder calls it: what counts is how many bytes of it are written again.
+    // Sign-extended whatever the decoder calls it: what counts is how many bytes of it are written
+    // again.
     unsigned const unused = 64 - raw.imm[0].size;
-    if (to.immediate_size != 0) to.immediate = static_cast<i64>(raw.imm[0].value.u << unused) >> unused;
+    if (to.immediate_size != 0)
+        to.immediate = static_cast<i64>(raw.imm[0].value.u << unused) >> unused;
     to.immediate_at = raw.imm[0].offset;
     to.displacement_size = raw.disp.size / 8;
     to.displacement_at = raw.disp.offset;
@@ -122,11 +127,14 @@ MemoryAccess memory_access(std::span<u8 const> bytes, u8 code_size) {
     ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
     auto const length = std::min<std::size_t>(bytes.size(), longest_instruction);
     MemoryAccess result{.writes = true};
-    if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder_of(code_size, false), bytes.data(), length, &decoded, operands)))
+    if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder_of(code_size, false), bytes.data(), length,
+                                             &decoded, operands)))
         return result;
     for (unsigned i = 0; i < decoded.operand_count; ++i) {
         auto const& operand = operands[i];
-        if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY || operand.visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN) continue;
+        if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY ||
+            operand.visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN)
+            continue;
         bool const sized = operand.size != 0 && operand.size <= 8 * 128;
         result.size = sized ? static_cast<u8>(operand.size / 8) : 0;
         result.writes = (operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;

@@ -16,8 +16,8 @@ inline constexpr unsigned longest_instruction = 15;
 struct Decoded {
     static constexpr u8 no_register = 0xff;
 
-    u16 offset{}; // of its first byte in the block
-    u8 length{};  // 0: not to be decoded
+    u16 offset{};   // of its first byte in the block
+    u8 length{};    // 0: not to be decoded
     bool cut_off{}; // because bytes are missing
     Form form{};
     OpcodeMap map{};
@@ -44,7 +44,8 @@ struct Decoded {
 // `code_size`: 2 or 4. Bytes that are no instruction, or too few: length 0, Form::emulate.
 Decoded decode(std::span<u8 const> bytes, u8 code_size);
 
-// The same, faster: most instructions differ from one seen before in displacement and immediate only.
+// The same, faster: most instructions differ from one seen before in displacement and immediate
+// only.
 class DecodeCache {
 public:
     DecodeCache() : entries_(std::size_t{1} << entry_bits) {}
@@ -53,7 +54,8 @@ public:
 private:
     static constexpr unsigned entry_bits = 12;
     struct Entry {
-        u64 head{}; // the bytes before displacement and immediate, with their number on top; 0: empty
+        u64 head{}; // the bytes before displacement and immediate, with their number on top; 0:
+                    // empty
         Decoded decoded;
     };
     std::vector<Entry> entries_;

@@ -22,7 +22,9 @@ AfterTable ask(bool two_bytes) {
             bytes[at++] = static_cast<u8>(opcode);
             bytes[at] = modrm;
             auto const decoded = decode(bytes, 4);
-            bool const simple = decoded.length != 0 && decoded.opcode == opcode && decoded.map == (two_bytes ? OpcodeMap::secondary : OpcodeMap::primary);
+            bool const simple =
+                decoded.length != 0 && decoded.opcode == opcode &&
+                decoded.map == (two_bytes ? OpcodeMap::secondary : OpcodeMap::primary);
             if (!simple) continue;
             result[opcode] = decoded.modrm ? After::modrm : After::nothing;
             break;
@@ -30,15 +32,18 @@ AfterTable ask(bool two_bytes) {
     }
     // Prefixes of other encodings, by what follows.
     if (!two_bytes)
-        for (u8 const opcode : {u8{0x62}, u8{0x8f}, u8{0xc4}, u8{0xc5}}) result[opcode] = After::unknown;
+        for (u8 const opcode : {u8{0x62}, u8{0x8f}, u8{0xc4}, u8{0xc5}})
+            result[opcode] = After::unknown;
     return result;
 }
 
 bool is_simple_prefix(u8 byte) {
-    return byte == 0x66 || byte == 0xf2 || byte == 0xf3 || byte == 0x64 || byte == 0x65 || byte == 0x2e || byte == 0x36 || byte == 0x3e || byte == 0x26;
+    return byte == 0x66 || byte == 0xf2 || byte == 0xf3 || byte == 0x64 || byte == 0x65 ||
+           byte == 0x2e || byte == 0x36 || byte == 0x3e || byte == 0x26;
 }
 
-// Bytes before displacement and immediate, where that is easily told; else 0. At least `longest_head` are there.
+// Bytes before displacement and immediate, where that is easily told; else 0. At least
+// `longest_head` are there.
 constexpr unsigned longest_head = 5;
 unsigned head_length(u8 const* bytes) {
     static AfterTable const one = ask(false), two = ask(true);
@@ -64,8 +69,10 @@ i64 read(u8 const* from, unsigned size) {
 } // namespace
 
 Decoded DecodeCache::decode(std::span<u8 const> bytes, u8 code_size) {
-    // A displacement or immediate is read as 8 bytes, so there have to be more than the instruction's.
-    unsigned const head = code_size == 4 && bytes.size() >= 2 * longest_instruction ? head_length(bytes.data()) : 0;
+    // A displacement or immediate is read as 8 bytes, so there have to be more than the
+    // instruction's.
+    unsigned const head =
+        code_size == 4 && bytes.size() >= 2 * longest_instruction ? head_length(bytes.data()) : 0;
     if (head == 0) return translate::decode(bytes, code_size);
     u64 key;
     std::memcpy(&key, bytes.data(), sizeof key);
@@ -78,8 +85,10 @@ Decoded DecodeCache::decode(std::span<u8 const> bytes, u8 code_size) {
         return decoded;
     }
     Decoded result = entry.decoded;
-    if (result.displacement_size != 0) result.displacement = read(bytes.data() + result.displacement_at, result.displacement_size);
-    if (result.immediate_size != 0) result.immediate = read(bytes.data() + result.immediate_at, result.immediate_size);
+    if (result.displacement_size != 0)
+        result.displacement = read(bytes.data() + result.displacement_at, result.displacement_size);
+    if (result.immediate_size != 0)
+        result.immediate = read(bytes.data() + result.immediate_at, result.immediate_size);
     return result;
 }
 

@@ -32,7 +32,8 @@ TEST(DecodeCache, DecodesLikeTheDecoder) {
     for (unsigned i = 0; i < 200'000; ++i) {
         auto const bytes = some_bytes(random);
         u8 const code_size = random() % 8 == 0 ? 2 : 4;
-        auto const from = std::span<u8 const>(bytes).first(random() % 4 == 0 ? random() % 32 + 1 : 32);
+        auto const from =
+            std::span<u8 const>(bytes).first(random() % 4 == 0 ? random() % 32 + 1 : 32);
         auto const expected = decode(from, code_size), got = cache.decode(from, code_size);
         decoded += expected.length != 0;
         ASSERT_EQ(got.length, expected.length);
@@ -41,11 +42,15 @@ TEST(DecodeCache, DecodesLikeTheDecoder) {
         ASSERT_EQ(got.displacement, expected.displacement);
         ASSERT_EQ(got.immediate, expected.immediate);
         ASSERT_EQ(got.segment, expected.segment);
-        ASSERT_EQ(std::tie(got.form, got.map, got.opcode, got.operand_size, got.address_size, got.repeat, got.lock, got.operand_prefix),
-                  std::tie(expected.form, expected.map, expected.opcode, expected.operand_size, expected.address_size, expected.repeat, expected.lock,
+        ASSERT_EQ(std::tie(got.form, got.map, got.opcode, got.operand_size, got.address_size,
+                           got.repeat, got.lock, got.operand_prefix),
+                  std::tie(expected.form, expected.map, expected.opcode, expected.operand_size,
+                           expected.address_size, expected.repeat, expected.lock,
                            expected.operand_prefix));
-        ASSERT_EQ(std::tie(got.modrm, got.memory, got.reg, got.rm, got.base, got.index, got.scale, got.segment_overridden, got.immediate_size),
-                  std::tie(expected.modrm, expected.memory, expected.reg, expected.rm, expected.base, expected.index, expected.scale,
+        ASSERT_EQ(std::tie(got.modrm, got.memory, got.reg, got.rm, got.base, got.index, got.scale,
+                           got.segment_overridden, got.immediate_size),
+                  std::tie(expected.modrm, expected.memory, expected.reg, expected.rm,
+                           expected.base, expected.index, expected.scale,
                            expected.segment_overridden, expected.immediate_size));
     }
     EXPECT_GT(decoded, 100'000u);

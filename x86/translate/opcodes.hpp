@@ -21,12 +21,29 @@ enum class Form : u8 {
     environment,    // FNSTENV, FNSAVE, FXSAVE: show where the last FPU instruction was
     none,           // nothing to do
     // stack
-    push_register, pop_register, push_immediate, push_selector, push_memory, pop_memory,
-    push_all, pop_all, leave, push_flags, pop_flags,
+    push_register,
+    pop_register,
+    push_immediate,
+    push_selector,
+    push_memory,
+    pop_memory,
+    push_all,
+    pop_all,
+    leave,
+    push_flags,
+    pop_flags,
     // registers of the system that State has
-    load_selector, clear_interrupt, set_interrupt,
+    load_selector,
+    clear_interrupt,
+    set_interrupt,
     // control
-    jump_if, jump, call, ret, loop, jump_indirect, call_indirect,
+    jump_if,
+    jump,
+    call,
+    ret,
+    loop,
+    jump_indirect,
+    call_indirect,
 };
 
 struct OpcodeFacts {
@@ -36,7 +53,7 @@ struct OpcodeFacts {
     bool fpu{};
     bool spares_flags{}; // neither reads nor writes any
     bool reads_flags{};
-    bool implicit{};     // uses general registers that ModRM does not name
+    bool implicit{}; // uses general registers that ModRM does not name
 };
 
 struct Decoded;

@@ -84,8 +84,9 @@ void emit_dispatch(Emitter& e, Stubs const& stubs, u8 how) {
         e.zero_extend16(r10, r9);
     }
     e.move(r11, ecx);
-    e.instruction({.value = 0xff}, how,
-                  {.memory = true, .base = state, .index = r10, .scale = 3, .displacement = stubs.table});
+    e.instruction(
+        {.value = 0xff}, how,
+        {.memory = true, .base = state, .index = r10, .scale = 3, .displacement = stubs.table});
 }
 
 void emit_stubs(Emitter& e, Stubs& stubs, bool chaining) {
@@ -110,7 +111,7 @@ void emit_stubs(Emitter& e, Stubs& stubs, bool chaining) {
 
     stubs.bottom = e.position();
     e.lea_wide(rsp, at(rsp, -8)); // the entry stays
-    e.jump(e.position() + 8); // over the move
+    e.jump(e.position() + 8);     // over the move
     stubs.wrong_return = e.position();
     e.move(ecx, r11);
     stubs.dispatch = e.position();

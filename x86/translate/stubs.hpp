@@ -33,10 +33,12 @@ inline Operand general(u8 guest) { return field(offsetof(State, general) + guest
 inline Operand const eip = field(offsetof(State, eip));
 } // namespace host
 
-// r10 = index of r9d in the table, r11d = ecx, as indirect entries expect it; `how` jumps (FF /4) or calls (FF /2) there.
+// r10 = index of r9d in the table, r11d = ecx, as indirect entries expect it; `how` jumps (FF /4)
+// or calls (FF /2) there.
 void emit_dispatch(Emitter& e, Stubs const& stubs, u8 how);
 
-// Writes the code; `table` and `shape` are already right. Chaining: else every indirect jump leaves.
+// Writes the code; `table` and `shape` are already right. Chaining: else every indirect jump
+// leaves.
 void emit_stubs(Emitter& e, Stubs& stubs, bool chaining);
 
 } // namespace x86::translate

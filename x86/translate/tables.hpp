@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // How indirect jumps find blocks: two tables that generated code reads.
 //
-//   by the low bits of eip: an address, straight jumped to; the block there checks that it is the right one
-//   by a hash of eip, four entries each: searched when it is not, since functions lie at multiples of 16
+//   by the low bits of eip: an address, straight jumped to; the block there checks that it is the
+//   right one by a hash of eip, four entries each: searched when it is not, since functions lie at
+//   multiples of 16
 #pragma once
 
 #include <span>
@@ -30,7 +31,8 @@ public:
     };
     static Shape shape_for(u64 code_bytes);
 
-    // In `memory`, of Shape::bytes(). `find`: the code that searches; `missing`: where r9d has no block.
+    // In `memory`, of Shape::bytes(). `find`: the code that searches; `missing`: where r9d has no
+    // block.
     Tables() = default;
     Tables(std::span<u8> memory, Shape shape, u64 find, u64 missing);
 

@@ -18,8 +18,10 @@ struct TablesTest : testing::Test {
     }
     // As the shared code does.
     u64 search(u32 eip) const {
-        auto const* const sets = reinterpret_cast<Tables::Entry const*>(memory.data() + shape.index_bytes());
-        auto const* const set = sets + Tables::ways * (eip * Tables::hash_factor >> (32 - shape.set_bits));
+        auto const* const sets =
+            reinterpret_cast<Tables::Entry const*>(memory.data() + shape.index_bytes());
+        auto const* const set =
+            sets + Tables::ways * (eip * Tables::hash_factor >> (32 - shape.set_bits));
         for (unsigned way = 0; way < Tables::ways; ++way)
             if (set[way].eip == eip) return set[way].address;
         return missing;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The translator without running what it makes: whatever a guest's bytes are, the code stays inside its bounds, and links are as they should be.
+// The translator without running what it makes: whatever a guest's bytes are, the code stays inside
+// its bounds, and links are as they should be.
 #include <cstring>
 #include <random>
 
@@ -9,7 +10,8 @@
 namespace x86::translate {
 namespace {
 
-constexpr u64 code_address = 0x80'00000000, state_address = code_address - 0x10000, stack_address = code_address - 0x8000;
+constexpr u64 code_address = 0x80'00000000, state_address = code_address - 0x10000,
+              stack_address = code_address - 0x8000;
 constexpr std::size_t page = 4096;
 
 // Pages of guest memory, from address 0 on, one to one. No byte behind them.
@@ -17,11 +19,16 @@ struct Guest : Code {
     explicit Guest(std::size_t pages) : memory(pages * page) {}
     OrException<Page> fetch(u32 linear) override {
         ++fetched;
-        if (linear >= memory.size()) return fail(Exception{.vector = vector::page_fault, .error_code = 0x14, .address = linear});
-        return Page{.bytes = std::span<u8 const>(memory).subspan(linear, page - linear % page), .number = linear / page};
+        if (linear >= memory.size())
+            return fail(
+                Exception{.vector = vector::page_fault, .error_code = 0x14, .address = linear});
+        return Page{.bytes = std::span<u8 const>(memory).subspan(linear, page - linear % page),
+                    .number = linear / page};
     }
     void protect(u64 number) override { protected_pages.push_back(number); }
-    void put(u32 at, std::vector<u8> const& bytes) { std::copy(bytes.begin(), bytes.end(), memory.begin() + at); }
+    void put(u32 at, std::vector<u8> const& bytes) {
+        std::copy(bytes.begin(), bytes.end(), memory.begin() + at);
+    }
     std::vector<u8> memory;
     std::vector<u64> protected_pages;
     unsigned fetched{};
@@ -30,7 +37,12 @@ struct Guest : Code {
 struct TranslatorTest : testing::Test {
     void make(Options options = {}, std::size_t bytes = 1 << 20) {
         code.assign(bytes, 0xcc);
-        CodeMemory const memory{.bytes = code, .code = code_address, .state = &state, .state_address = state_address, .stack = stack, .stack_address = stack_address};
+        CodeMemory const memory{.bytes = code,
+                                .code = code_address,
+                                .state = &state,
+                                .state_address = state_address,
+                                .stack = stack,
+                                .stack_address = stack_address};
         translator = std::make_unique<Translator>(memory, options, guest);
     }
     OrException<u64> enter(u32 eip) {
@@ -136,7 +148,8 @@ TEST_F(TranslatorTest, BlocksAreMadeForTheirMode) {
     ASSERT_TRUE(enter(0x1000));
     EXPECT_EQ(translator->counters().blocks, 2u);
     unsigned shortest = 2;
-    translator->for_each_block([&](BlockView const& view) { shortest = std::min(shortest, view.instructions); });
+    translator->for_each_block(
+        [&](BlockView const& view) { shortest = std::min(shortest, view.instructions); });
     EXPECT_EQ(shortest, 1u);
     translator->set_mode({});
     ASSERT_TRUE(enter(0x1000));
@@ -186,7 +199,9 @@ TEST_F(TranslatorTest, WhoIsInsideABlockCanStillBeRecoveredAfterAFlush) {
     EXPECT_EQ(state.return_stack, bottom - 8);
     ASSERT_TRUE(enter(0x2000)); // its calls may not return into what is overwritten now
     EXPECT_EQ(state.return_stack, bottom);
-    EXPECT_EQ(translator->recover(registers = {.general = {}, .rip = code_address - 1, .rflags = 2}), Translator::Recovery::stranger);
+    EXPECT_EQ(
+        translator->recover(registers = {.general = {}, .rip = code_address - 1, .rflags = 2}),
+        Translator::Recovery::stranger);
 }
 
 TEST_F(TranslatorTest, WithoutCacheOnlyTheLastBlockIsThere) {
@@ -213,9 +228,11 @@ TEST_P(AnyBytes, GiveCodeThatStaysInBounds) {
     make(GetParam().options, 64 << 10);
     for (auto& segment : state.segments) segment = {0, 0xffff};
     translator->set_mode(GetParam().mode);
-    constexpr u8 common[] = {0x89, 0x8b, 0x0f, 0xb6, 0x50, 0x5d, 0xc1, 0x01, 0x85, 0x8d, 0x66, 0x64, 0x2e, 0x04, 0x24, 0x44, 0x75, 0xe8, 0xff, 0x9c, 0x88, 0xa4};
+    constexpr u8 common[] = {0x89, 0x8b, 0x0f, 0xb6, 0x50, 0x5d, 0xc1, 0x01, 0x85, 0x8d, 0x66,
+                             0x64, 0x2e, 0x04, 0x24, 0x44, 0x75, 0xe8, 0xff, 0x9c, 0x88, 0xa4};
     for (unsigned round = 0; round < 8; ++round) {
-        for (auto& byte : guest.memory) byte = random() % 4 == 0 ? static_cast<u8>(random()) : common[random() % sizeof common];
+        for (auto& byte : guest.memory)
+            byte = random() % 4 == 0 ? static_cast<u8>(random()) : common[random() % sizeof common];
         translator->flush();
         for (unsigned i = 0; i < 400; ++i) {
             auto const entered = enter(static_cast<u32>(random() % (guest.memory.size() + 8)));
@@ -245,7 +262,8 @@ constexpr Variant variants[] = {
     {"WithoutReturnStack", {.return_stack = false}, {}},
     {"WithNothing", {false, false, false, false, false}, {.flat = 0}},
 };
-INSTANTIATE_TEST_SUITE_P(All, AnyBytes, testing::ValuesIn(variants), [](auto const& variant) { return variant.param.name; });
+INSTANTIATE_TEST_SUITE_P(All, AnyBytes, testing::ValuesIn(variants),
+                         [](auto const& variant) { return variant.param.name; });
 
 } // namespace
 } // namespace x86::translate
