@@ -11,7 +11,8 @@ bool ends_block(Form form, bool return_stack) {
     case Form::emulate:
     case Form::jump:
     case Form::ret:
-    case Form::jump_indirect: return true;
+    case Form::jump_indirect:
+    case Form::interrupt_return: return true;
     case Form::call:
     case Form::call_indirect: return !return_stack;
     default: return false;
@@ -20,7 +21,7 @@ bool ends_block(Form form, bool return_stack) {
 
 bool uses_stack(Form form) {
     return (form >= Form::push_register && form <= Form::pop_flags) || form == Form::ret ||
-           form == Form::call || form == Form::call_indirect;
+           form == Form::call || form == Form::call_indirect || form == Form::interrupt_return;
 }
 bool is_indirect(Form form) {
     return form == Form::ret || form == Form::jump_indirect || form == Form::call_indirect;
@@ -54,6 +55,9 @@ public:
         case Form::clear_interrupt:
         case Form::set_interrupt:
         case Form::pop_flags: return context_.mode.cpl == 0;
+        case Form::interrupt_return:
+            return context_.mode.cpl == 0 && context_.mode.code_size == 4 &&
+                   d_.operand_size == 4 && !context_.code_is_limited();
         case Form::address: return true;
         case Form::offset:
             return segment_is_usable(d_.opcode >= 0xa2,

@@ -20,7 +20,7 @@ void Builder::build() {
     auto const& last = block_.instructions[block_.count - 1];
     bool const goes_on =
         last.form != Form::emulate && last.form != Form::jump && last.form != Form::ret &&
-        last.form != Form::jump_indirect &&
+        last.form != Form::jump_indirect && last.form != Form::interrupt_return &&
         (options_.return_stack || (last.form != Form::call && last.form != Form::call_indirect));
     if (goes_on) leave_to(block_.next_of(last), 0xe9, false);
     exits();
@@ -96,6 +96,7 @@ void Builder::one(Decoded const& d, unsigned number) {
     case Form::loop: return loop(d);
     case Form::jump_indirect: return jump_indirect(d);
     case Form::call_indirect: return call_indirect(d, number);
+    case Form::interrupt_return: return interrupt_return(d);
     }
     after(d, facts);
 }

@@ -84,6 +84,8 @@ private:
     void leave(Decoded const& d);
     void push_flags(Decoded const& d);
     void pop_flags(Decoded const& d);
+    void take_flags(u8 from, u32 system);
+    void interrupt_return(Decoded const& d);
     void set_interrupt(Decoded const& d);
     void unless_waiting(Decoded const& d);
 

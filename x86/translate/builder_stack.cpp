@@ -143,24 +143,67 @@ void Builder::pop_flags(Decoded const& d) {
     e_.byte(6);
     e_.byte(0x9d); // popfq
     emulate_late(d);
-    auto const masked = [&](u8 to, u8 from, u32 mask) {
+    take_flags(r12, system);
+    move_stack(d.operand_size);
+}
+
+// The flags in a register become the guest's; the host's stand on its stack and are popped. system:
+// those of system_flags that change.
+void Builder::take_flags(u8 from, u32 system) {
+    auto const masked = [&](u8 to, u32 mask) {
         e_.move(to, from);
         e_.instruction({.value = 0x81}, 4, in(to)); // and
         e_.word32(mask);
     };
-    masked(r9, r12, interrupt_flag);
+    masked(r9, interrupt_flag);
     e_.store(field(offsetof(State, interrupt_flag)), r9);
-    masked(r9, r12, system);
+    masked(r9, system);
     e_.load(r10, field(offsetof(State, system_flags)));
     e_.instruction({.value = 0x81}, 4, in(r10)); // and
     e_.word32(~system);
     e_.instruction({.value = 0x09}, r10, in(r9)); // or
     e_.store(field(offsetof(State, system_flags)), r9);
-    masked(r12, r12, arithmetic_and_direction);
-    e_.lea(r12, at(r12, always));
-    e_.store_wide(at(rsp), r12);
+    masked(r9, arithmetic_and_direction);
+    e_.lea(r9, at(r9, always));
+    e_.store_wide(at(rsp), r9);
     e_.byte(0x9d); // popfq
-    move_stack(d.operand_size);
+}
+
+// To the code segment where it stands, as kernels do behind their own interrupts and to serialise
+// the processor. All else is the emulator's.
+void Builder::interrupt_return(Decoded const& d) {
+    if (!options_.registers || !options_.lazy_flags) return emulate(d);
+    constexpr u32 system = 0x247000;         // IOPL NT, AC ID
+    constexpr u32 emulated_flags = 0x1b4100; // TF NT, RF VM VIF VIP
+    constexpr u32 nested_task = 0x4000;
+    unless_waiting(d);
+    e_.load(r14, stack(d, 0, 4));
+    e_.load(r12, stack(d, 4, 4));
+    e_.load(r13, stack(d, 8, 4));
+    note(d, Action::host_stack);
+    e_.byte(0x9c); // pushfq
+    note(d, Action::none);
+    e_.instruction({.value = 0x33, .size16 = true}, r12,
+                   field(offsetof(State, selectors) + 2)); // xor: CS
+    e_.zero_extend16(r9, r12);
+    auto const collect = [&](u32 mask) {
+        e_.instruction({.value = 0x81}, 4, in(r10)); // and
+        e_.word32(mask);
+        e_.instruction({.value = 0x09}, r10, in(r9)); // or
+    };
+    e_.move(r10, r13);
+    collect(emulated_flags);
+    e_.load(r10, field(offsetof(State, system_flags)));
+    collect(nested_task);
+    e_.byte(0x74); // jz
+    e_.byte(6);
+    e_.byte(0x9d); // popfq
+    emulate_late(d);
+    take_flags(r13, system);
+    move_stack(12);
+    e_.move(r9, r14);
+    if (options_.chaining) return emit_dispatch(e_, stubs_, 4);
+    e_.jump(stubs_.missing_target);
 }
 
 void Builder::set_interrupt(Decoded const& d) {

@@ -108,6 +108,7 @@ constexpr Table make_primary() {
                 {0xc6, 0xc6, spares(one_byte)},
                 {0xc7, 0xc7, spares(word)},
                 {0xc9, 0xc9, plain(leave)},
+                {0xcf, 0xcf, {.form = interrupt_return}},
                 {0xd0, 0xd0, reads(one_byte)},
                 {0xd1, 0xd1, reads(word)},
                 {0xd2, 0xd2, implicit(reads(one_byte))},

@@ -44,6 +44,7 @@ enum class Form : u8 {
     loop,
     jump_indirect,
     call_indirect,
+    interrupt_return,
 };
 
 struct OpcodeFacts {
