@@ -2,11 +2,10 @@
 // All blocks: where their code lies, how they are found, which jumps go where. Regions of memory
 // are filled one after the other; when all are full, the oldest is emptied.
 //
-//   Target (eip, context) ──> Block          jumps of other blocks wait at a target, whether it has
-//   a block or not:
-//      ^    ^                                made: all go to it; gone: all go to their own exits
-//      again
-//     Link Link
+//   Target (eip, context) ──> Block
+//      ^    ^
+//     Link Link    jumps of other blocks wait at a target, whether it has a block or not.
+//                  Made: all go to it; gone: all go to their own exits again
 #pragma once
 
 #include <deque>

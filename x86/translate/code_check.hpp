@@ -3,8 +3,7 @@
 // Memory operands are one of
 //   - an address computed in 32 bits (prefix 67): the guest's 4 GB
 //   - [r9], which an instruction of 32 bits has just written
-//   - a field of State that generated code may use; the check of State::event; the table of
-//   indirect entries
+//   - a field of State that generated code may use; the check of State::event; the first table
 //   - the return stack, by CALL, RET, PUSH, POP, PUSHFQ, POPFQ and one move
 // and there is no system call, privileged instruction, write to rsp or r15, or jump to anywhere but
 // blocks and shared code. For tests.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // How indirect jumps find blocks: two tables that generated code reads.
 //
-//   by the low bits of eip: an address, straight jumped to; the block there checks that it is the
-//   right one by a hash of eip, four entries each: searched when it is not, since functions lie at
-//   multiples of 16
+//   by the low bits of eip: an address, straight jumped to; the block there sees if it is the right
+//                           one
+//   by a hash of eip:       four entries each, searched when it is not, since functions lie at
+//                           multiples of 16
 #pragma once
 
 #include <span>
