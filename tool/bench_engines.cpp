@@ -14,7 +14,7 @@ namespace {
 
 constexpr double time_limit = 600; // seconds for a guest; under some engines it takes its time
 
-constexpr char const* engines[] = {"nested", "shadow-fill", "shadow-sync", "trap"}; // for the 32-bit guest
+constexpr char const* engines[] = {"nested", "shadow-fill", "shadow-sync", "trap", "translate"}; // for the 32-bit guest
 constexpr char const* engines_like_kvm[] = {"nested", "shadow-fill", "shadow-sync"}; // for the 64-bit guest
 
 struct RecordedKvm {

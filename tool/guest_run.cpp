@@ -35,9 +35,9 @@ Checked<manifest::Manifest> manifest_of(MeasuredGuest const& guest) {
     std::string text = fmt::format("[system]\nname = \"measured\"\ninclude = [\"../../system/services.toml\"]\n\n[[vm]]\nname = \"{}\"\n"
                                    "kernel = \"{}\"\nmemory = \"256M\"\nreport_json = true\n",
                                    measured_vm, wide ? "debian-cloud" : "debian-686");
-    std::string line = "console=ttyS0 quiet loglevel=3 pci=off 8250.nr_uarts=1";
+    std::string line = fmt::format("console=ttyS0 {} pci=off 8250.nr_uarts=1", guest.reports_lines ? "earlyprintk=ttyS0 loglevel=7" : "quiet loglevel=3");
     if (guest.measurements.empty()) {
-        text += fmt::format("initramfs = \"{}\"\nreport_at = \"tessera-guest-ready\"\n", wide ? "busybox" : "busybox-i386");
+        text += fmt::format("initramfs = \"{}\"\nreport_at = \"{}\"\n", wide ? "busybox" : "busybox-i386", guest.reports_lines ? "] " : "tessera-guest-ready");
     } else {
         text += fmt::format("initramfs = \"{}\"\nreport_at = \"bench ready\"\n",
                             (tree.build / fmt::format("bench/engines/bench-guest{}.initramfs", guest.bits)).string());
@@ -54,7 +54,7 @@ Checked<GuestTalk> talk(MeasuredGuest const& guest, std::vector<ScriptStep> step
     auto const who = fmt::format("the {}-bit guest under {}", guest.bits, guest.engine);
     if (guest.engine == "plain")
         return talk(plain_command(manifest.vms.at(0), Tree::of_this_program(), guest.instruction_count), std::move(steps), who, seconds);
-    MachineOptions const options{.cpu = guest.engine == "trap" ? CpuModel::plain : CpuModel::amd, .memory = {}, .debug_calls = DebugCalls::root_task,
+    MachineOptions const options{.cpu = guest.engine == "trap" || guest.engine == "translate" ? CpuModel::plain : CpuModel::amd, .memory = {}, .debug_calls = DebugCalls::root_task,
                                  .instruction_count = guest.instruction_count, .debugger = false};
     auto const image = TRY(image_of_system(manifest, options));
     MemoryFile const module(image.module);

@@ -60,17 +60,15 @@ std::string table_as_json(LabTable const& table) {
 
 Checked<int> lab(std::string const& name, LabOptions const& options) {
     bool const translate = name == "translate";
-    if (options.plots && name != "shadow")
-        return fail(Problem({"lab", 0, name}, {"has no picture", "leave --plot away, or choose shadow"}));
+    if (options.plots && name != "shadow" && (!translate || options.subject))
+        return fail(Problem({"lab", 0, name}, {"has no picture", "leave --plot away, or choose shadow or translate"}));
     if (options.subject && !translate)
         return fail(Problem({"lab", 0, name}, {fmt::format("has nothing to do with \"{}\"", *options.subject), "leave it away"}));
-    if (translate && !options.subject)
-        return fail(Problem({"lab", 0, name}, {"has nothing to translate", "name a 32-bit program, or an address in Debian's i386 busybox like 0x8049000"}));
     auto const table = name == "overhead" ? lab_overhead()
                        : name == "popf"   ? lab_popf()
                        : name == "walk"   ? lab_walk()
                        : name == "shadow" ? lab_shadow(options.plots)
-                       : translate        ? lab_translate(*options.subject)
+                       : translate        ? (options.subject ? lab_translate(*options.subject) : lab_translated_boot(options.plots))
                                           : fail(Problem({"lab", 0, ""}, {fmt::format("there is no experiment \"{}\"", name),
                                                                           "choose one of: overhead, popf, shadow, translate, walk"}));
     if (!table) return fail(table.error());

@@ -29,3 +29,5 @@ Checked<LabTable> lab_shadow(std::optional<std::filesystem::path> const& plots);
 // A block of 32-bit code and what the binary translator makes of it, one step of optimisation after the other. subject: FILE (a static
 // 32-bit program: its first block), ADDRESS (in Debian's i386 busybox) or FILE@ADDRESS.
 Checked<LabTable> lab_translate(std::string const& subject);
+// A boot under binary translation: what was translated, found, linked and emulated over time. plots: folder for the picture.
+Checked<LabTable> lab_translated_boot(std::optional<std::filesystem::path> const& plots);

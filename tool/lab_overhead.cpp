@@ -50,7 +50,7 @@ Checked<LabTable> lab_overhead() {
                    .rows = {},
                    .notes = {"guest switches: writes of CR3 by the guest; real switches: changes of the root that the processor uses",
                              "with nested paging the processor switches the guest's tables itself: nobody sees it, and there is nothing to do"}};
-    for (char const* const engine : {"nested", "shadow-fill", "shadow-sync", "trap"}) {
+    for (char const* const engine : {"nested", "shadow-fill", "shadow-sync", "trap", "translate"}) {
         fmt::print(stderr, "{} ...\n", engine);
         table.rows.push_back(TRY(row_of(engine)));
     }

@@ -200,10 +200,10 @@ class LabCommand : public Command {
 public:
     explicit LabCommand(CLI::App& app) : Command(app, "lab", "Make an experiment and print what it shows") {
         command_->add_option("NAME", name_, "which one: overhead, popf, shadow, translate, walk")->required()->option_text("NAME");
-        command_->add_option("SUBJECT", options_.subject, "translate: a 32-bit program, an address in Debian's i386 busybox, or both as FILE@ADDRESS")
+        command_->add_option("SUBJECT", options_.subject, "translate: a 32-bit program, an address in Debian's i386 busybox, or both as FILE@ADDRESS; otherwise a boot")
             ->option_text("[FILE|ADDRESS]");
         command_->add_flag("--json", options_.json, "an object {title, rows, notes}");
-        command_->add_option("--plot", options_.plots, "draw the picture of shadow as an SVG file in this folder")->option_text("DIR")->check(CLI::ExistingDirectory);
+        command_->add_option("--plot", options_.plots, "draw the picture of shadow or translate as an SVG file in this folder")->option_text("DIR")->check(CLI::ExistingDirectory);
     }
     int run() override { return finish(lab(name_, options_)); }
 

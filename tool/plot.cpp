@@ -58,7 +58,7 @@ public:
             break;
         case Plot::Scale::linear:
             double step = std::pow(10, std::floor(std::log10(greatest)));
-            if (greatest / step < 3) step /= 4;
+            if (greatest / step < 3) step /= step == 10 ? 5 : 4; // whole numbers
             step = std::max(step, 1.0);
             last_ = std::ceil(greatest / step) * step;
             for (double tick = 0; tick <= last_; tick += step) ticks_.push_back(tick);

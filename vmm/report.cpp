@@ -27,6 +27,7 @@ constexpr Figure figures[] = {
     {"translated_bytes", "bytes translated", &EngineCounters::translated_bytes},
     {"chained_jumps", "jumps chained", &EngineCounters::chained_jumps},
     {"cache_misses", "misses", &EngineCounters::cache_misses},
+    {"cache_hits", "misses with a block", &EngineCounters::cache_hits},
     {"emulated_instructions", "emulated", &EngineCounters::emulated_instructions},
     {"invalidated_blocks", "blocks invalidated", &EngineCounters::invalidated_blocks},
     {"cache_evictions", "code evictions", &EngineCounters::cache_evictions},

@@ -42,7 +42,8 @@ struct EngineCounters {
     u64 translated_blocks{};
     u64 translated_bytes{};      // of the guest's code
     u64 chained_jumps{};         // from block to block
-    u64 cache_misses{};          // stops because there was no block
+    u64 cache_misses{};          // stops because a jump was not chained
+    u64 cache_hits{};            // of them, those whose block was there
     u64 emulated_instructions{}; // stops because of an instruction that is not translated
     u64 invalidated_blocks{};
     u64 cache_evictions{};

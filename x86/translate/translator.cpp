@@ -30,7 +30,8 @@ public:
 
     OrException<u64> enter() {
         auto& state = *memory_.state;
-        counters_.misses += state.reason == Reason::missing;
+        bool const missing = state.reason == Reason::missing;
+        counters_.misses += missing;
         counters_.emulated += state.reason == Reason::emulate;
         state.reason = Reason::fault; // each exit is counted once
         if (!options_.cache) flush();
@@ -41,6 +42,8 @@ public:
         if (block == nullptr) {
             block = TRY(make(eip, false));
             if (options_.cache) make_ahead(*block);
+        } else {
+            counters_.hits += missing;
         }
         if (options_.chaining) tables_.set(eip, cache_.code_address(block->begin));
         state.resume = cache_.code_address(block->plain);

@@ -76,6 +76,7 @@ struct Counters {
     u64 code_bytes;   // generated
     u64 chained;      // direct jumps that were linked
     u64 misses;       // exits with Reason::missing
+    u64 hits;         // of them, those whose block was there
     u64 emulated;     // exits with Reason::emulate
     u64 evictions;    // regions of the cache
     u64 invalidated;  // blocks

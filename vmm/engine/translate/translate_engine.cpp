@@ -74,6 +74,7 @@ void TranslateEngine::count_translations() {
     counters_.translated_bytes = now.guest_bytes - before_.guest_bytes;
     counters_.chained_jumps = now.chained - before_.chained;
     counters_.cache_misses = now.misses - before_.misses;
+    counters_.cache_hits = now.hits - before_.hits;
     counters_.emulated_instructions = now.emulated - before_.emulated;
     counters_.cache_evictions = now.evictions - before_.evictions;
     counters_.invalidated_blocks = now.invalidated - before_.invalidated;
