@@ -12,14 +12,14 @@ namespace x86::translate::differential {
 class Random {
 public:
     explicit Random(u64 seed) : engine_(seed) {}
-    u32 bits() { return static_cast<u32>(engine_()); }
+    u32 bits() { return static_cast<u32>(engine_() >> 32); }
     u32 below(u32 limit) { return bits() % limit; }
     bool chance(unsigned percent) { return below(100) < percent; }
     u32 number();  // often at an edge
     u32 pointer(); // into the data pages and around
     u32 data();    // a word inside the data pages
 private:
-    std::mt19937 engine_;
+    std::mt19937_64 engine_;
 };
 
 // Puts one case together: instructions, branches to exits, ways out.

@@ -2,8 +2,10 @@
 // What each way to run a guest must do alike.
 #include "x86/translate/host/translated.hpp"
 
+#include <csignal>
 #include <cstring>
 #include <gtest/gtest.h>
+#include <sys/time.h>
 
 #include "x86/emulate/arithmetic.hpp"
 
@@ -92,6 +94,33 @@ TYPED_TEST(HostedRunner, ALoopIsLeftWhenAnEventComes) {
     auto const stop = this->run({0xeb, 0xfe}); // jmp to itself
     EXPECT_EQ(stop.why, Stop::Why::event);
     EXPECT_EQ(this->runner.state().eip, code_at);
+}
+
+Runner* interrupted;
+void on_alarm(int) { interrupted->interrupt(); }
+
+// Interrupts come within a bounded time, however the loop is made.
+TYPED_TEST(HostedRunner, ATimerLeavesEveryLoop) {
+    std::vector<u8> const loops[] = {
+        {0xeb, 0xfe},                                     // jmp to itself
+        {0x40, 0xe9, 0, 0, 0, 0, 0x4b, 0xeb, 0xf7},       // inc eax; jmp on; dec ebx; jmp back
+        {0xe8, 2, 0, 0, 0, 0xeb, 0xf9, 0x41, 0xc3},       // call f; jmp back; f: inc ecx; ret
+        {0xb8, 0x00, 0x10, 0x40, 0x00, 0xff, 0xe0},       // mov eax, 401000h; jmp eax
+        {0x68, 0x00, 0x10, 0x40, 0x00, 0xc3},             // push 401000h; ret
+        {0x31, 0xc9, 0x49, 0xe2, 0xfe, 0x85, 0xc9, 0x74, 0xf7}, // xor ecx, ecx; dec ecx; loop to itself; test; jz back
+    };
+    interrupted = &this->runner;
+    struct sigaction action {}, before {};
+    action.sa_handler = on_alarm;
+    action.sa_flags = SA_ONSTACK | SA_RESTART; // the guest's stack pointer is no stack
+    sigaction(SIGALRM, &action, &before);
+    for (auto const& code : loops) {
+        this->runner.state().general[4] = data_at + page_bytes - 16;
+        itimerval const soon{.it_interval = {}, .it_value = {.tv_sec = 0, .tv_usec = 2000}};
+        setitimer(ITIMER_REAL, &soon, nullptr);
+        EXPECT_EQ(this->run(code).why, Stop::Why::event);
+    }
+    sigaction(SIGALRM, &before, nullptr);
 }
 
 } // namespace
