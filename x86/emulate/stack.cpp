@@ -52,7 +52,7 @@ Done enter(Execution& e) {
     u64 const room = e.instruction.immediate & 0xffff;
     unsigned const level = e.instruction.second_immediate & 0x1f;
     TRY(e.push(bytes, e.get(rbp, bytes)));
-    u64 const frame = e.get(rsp, size);
+    u64 const frame = e.core.registers.value[rsp]; // all of it, even if the stack has 16 bits
     for (unsigned i = 1; i < level; ++i) { // the frames of the enclosing procedures
         u64 const at = (e.core.registers.value[rbp] - i * bytes) & mask_of(size);
         u64 const link = e.load(TRY(e.locate(SegmentName::ss, at, bytes, Access::read)));
