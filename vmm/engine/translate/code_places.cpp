@@ -47,32 +47,33 @@ private:
 
 void CodePlaces::add(x86::Paging const& paging, u32 page, bool user) {
     if (auto const found = Walks(paging, tables_).find(page, user))
-        places_[page] = {.number = found->number, .user = user, .global = found->global};
+        (found->global ? global_ : local_)[page] = {.number = found->number, .user = user};
 }
 
 // A large page is one entry of the TLB.
 void CodePlaces::invalidate(x86::Paging const& paging, u32 linear) {
     constexpr u32 pages = u32{1} << (largest_bits - page_bits);
     u32 const first = (linear >> page_bits) & ~(pages - 1);
-    check(paging, first, first + pages - 1, true);
+    check(local_, paging, first, first + pages - 1);
+    check(global_, paging, first, first + pages - 1);
 }
 
-void CodePlaces::check(x86::Paging const& paging, u32 first, u32 last, bool global) {
+void CodePlaces::check(Places& places, x86::Paging const& paging, u32 first, u32 last) {
     Walks walks(paging, tables_);
-    for (auto at = places_.lower_bound(first); at != places_.end() && at->first <= last;) {
-        auto& [page, place] = *at;
-        if (place.global && !global) {
-            ++at;
-            continue;
-        }
+    bool const global = &places == &global_;
+    for (auto at = places.lower_bound(first); at != places.end() && at->first <= last;) {
+        auto const& [page, place] = *at;
         auto const found = walks.find(page, place.user);
         if (found && found->number == place.number) {
-            place.global = found->global;
-            ++at;
-            continue;
+            if (found->global == global) {
+                ++at;
+                continue;
+            }
+            (global ? local_ : global_)[page] = place;
+        } else {
+            changed_(page);
         }
-        changed_(page);
-        at = places_.erase(at);
+        at = places.erase(at);
     }
 }
 

@@ -17,30 +17,36 @@ public:
     CodePlaces(x86::TableMemory& tables, std::function<void(u32)> changed)
         : tables_(tables), changed_(std::move(changed)) {}
 
-    bool knows(u32 page) const { return places_.contains(page); }
+    bool knows(u32 page) const { return local_.contains(page) || global_.contains(page); }
     // Code of the linear page was fetched, which is allowed now. user: at CPL 3.
     void add(x86::Paging const& paging, u32 page, bool user);
-    void clear() { places_.clear(); }
+    void clear() {
+        local_.clear();
+        global_.clear();
+    }
 
     // INVLPG.
     void invalidate(x86::Paging const& paging, u32 linear);
     // A load of CR3: what is not global.
-    void reload(x86::Paging const& paging) { check(paging, 0, last_page, false); }
+    void reload(x86::Paging const& paging) { check(local_, paging, 0, last_page); }
     // All rules may be others.
-    void check_all(x86::Paging const& paging) { check(paging, 0, last_page, true); }
+    void check_all(x86::Paging const& paging) {
+        check(local_, paging, 0, last_page);
+        check(global_, paging, 0, last_page);
+    }
 
 private:
     static constexpr u32 last_page = 0xfffff;
     struct Place {
         u64 number; // of the guest-physical page
         bool user;
-        bool global;
     };
-    void check(x86::Paging const& paging, u32 first, u32 last, bool global);
+    using Places = std::map<u32, Place>; // by linear page number
+    void check(Places& places, x86::Paging const& paging, u32 first, u32 last);
 
     x86::TableMemory& tables_;
     std::function<void(u32)> changed_;
-    std::map<u32, Place> places_; // by linear page number
+    Places local_, global_; // kernels change their address space often, and their code is global
 };
 
 } // namespace vmm::translate
