@@ -180,11 +180,28 @@ bool is_certain(Case const& test, Outcome const& outcome) {
     return mnemonic != ZYDIS_MNEMONIC_POPA && mnemonic != ZYDIS_MNEMONIC_POPAD;
 }
 
+namespace {
+
+bool begins_instruction(Case const& test, u32 offset) {
+    u32 at = 0;
+    while (at < test.code.size() && at < offset) {
+        auto const decoded = decode(std::span(test.code).subspan(at));
+        if (!decoded) return false;
+        at += decoded->instruction.length;
+    }
+    return at == offset;
+}
+
+} // namespace
+
 std::optional<u32> undefined_flags(Case const& test, Outcome const& outcome) {
     bool const at_exit = !outcome.exception && outcome.eip >= arena::exits && outcome.eip < arena::exits + arena::page;
     u32 const exit = (outcome.eip - arena::exits) / arena::exit_bytes;
     bool const straight = !test.loops && (at_exit ? exit < test.ways_out.size() : outcome.eip - test.at < test.code.size());
     u32 const until = straight ? (at_exit ? test.ways_out[exit] : outcome.eip - test.at) : static_cast<u32>(test.code.size());
+    // A jump astray into bytes that nobody looked at, or into the middle of an instruction.
+    bool const executable = outcome.eip >= arena::code && outcome.eip < arena::end;
+    if (!at_exit && executable && !begins_instruction(test, outcome.eip - test.at)) return std::nullopt;
     UndefinedFlags flags;
     u32 every = 0;
     for (unsigned pass = 0; pass < (test.loops ? 2 : 1); ++pass)
