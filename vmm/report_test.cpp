@@ -14,7 +14,8 @@ TEST(Report, AGuestThatDidNothingHasNoCauses) {
               "\"real_page_table_switches\": 0, \"shadow_entries\": 0, \"emulated_writes\": 0, \"evictions\": 0, "
               "\"injected_interrupts\": 0, \"injected_exceptions\": 0, \"patches\": 0, \"thread_stops\": 0, "
               "\"translated_blocks\": 0, \"translated_bytes\": 0, \"chained_jumps\": 0, "
-              "\"cache_misses\": 0, \"emulated_instructions\": 0, \"invalidated_blocks\": 0, "
+              "\"cache_misses\": 0, \"cache_hits\": 0, \"emulated_instructions\": 0, "
+              "\"invalidated_blocks\": 0, "
               "\"cache_evictions\": 0}");
 }
 
