@@ -32,8 +32,8 @@ struct MeasuredGuest {
     unsigned bits = 32;             // of its kernel: debian-cloud or debian-686
     std::string engine;             // "nested", "shadow-fill", "shadow-sync", "trap", "translate", or "plain": plain QEMU without Tessera
     std::string measurements;       // arguments for bench/engines/guest.cpp; empty: busybox instead, to its shell
-    bool reports_lines = false;     // the kernel is not quiet, and its monitor reports at each of its lines
     bool instruction_count = false; // the time-stamp counter counts instructions
+    bool reports_lines = false;     // the kernel is not quiet, and its monitor reports at each of its lines
 };
 inline constexpr char const* measured_vm = "guest"; // its name
 Checked<manifest::Manifest> manifest_of(MeasuredGuest const& guest);
