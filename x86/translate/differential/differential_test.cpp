@@ -33,10 +33,10 @@ template <class Make> void run(Options const& options, u64 cases, Make make) {
         ADD_FAILURE() << "case " << i << " of seed " << seed << "\n" << text;
     }
     auto const& counts = world.counts;
-    std::printf("%llu cases, %llu with an exception, %llu not comparable; not translated or emulated %llu, not emulated %llu\n",
+    std::printf("%llu cases, %llu with an exception, %llu not comparable, of them %llu endless; not translated or emulated %llu, not emulated %llu\n",
                 static_cast<unsigned long long>(counts.cases), static_cast<unsigned long long>(counts.exceptions),
-                static_cast<unsigned long long>(counts.incomparable), static_cast<unsigned long long>(counts.not_translated),
-                static_cast<unsigned long long>(counts.not_emulated));
+                static_cast<unsigned long long>(counts.incomparable), static_cast<unsigned long long>(counts.too_long),
+                static_cast<unsigned long long>(counts.not_translated), static_cast<unsigned long long>(counts.not_emulated));
     for (auto const& [why, count] : counts.why) std::printf("%s %llu, ", why.c_str(), static_cast<unsigned long long>(count));
     std::printf("\n");
     EXPECT_LT(counts.incomparable, counts.cases / 20);
@@ -49,6 +49,26 @@ TEST(TranslateDifferential, RandomCode) { run({}, wanted_cases(), random_case); 
 TEST(TranslateDifferential, BlocksOfAProgram) {
     auto const text = read_text(TESSERA_I386_PROGRAM);
     run({}, wanted_cases(), [&](Random& random) { return case_from(text, random); });
+}
+
+// Code that never ends is no difference, and the cases behind it go on as ever.
+TEST(TranslateDifferential, EndlessCode) {
+    World world(1, {});
+    Case endless;
+    endless.at = arena::code;
+    endless.code = {0xeb, 0xfe}; // jmp to itself
+    EXPECT_EQ(world.compare(endless), "");
+    endless.segments[static_cast<unsigned>(SegmentName::ss)] = {.base = arena::data, .limit = 0xffffffff, .big = false};
+    endless.segments[static_cast<unsigned>(SegmentName::ds)] = {.base = arena::data, .limit = arena::page, .big = true};
+    endless.code = {0xff, 0x05, 0, 0, 0, 0, 0x50, 0x58, 0xeb, 0xf6}; // inc dword [0]; push eax; pop eax
+    endless.general[4] = 0x12340100;
+    EXPECT_EQ(world.compare(endless), "");
+    EXPECT_EQ(world.counts.too_long, 2u);
+    for (u64 i = 0; i < 100; ++i) {
+        Random random(i);
+        EXPECT_EQ(world.compare(random_case(random)), "");
+    }
+    EXPECT_EQ(world.counts.too_long, 2u);
 }
 
 // The same with each step of the translator left out, and with all of them.

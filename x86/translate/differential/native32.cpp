@@ -127,12 +127,24 @@ bool Native::caught(mcontext_t& registers) {
     outcome_.eip = static_cast<u32>(registers.gregs[REG_RIP]);
     outcome_.flags = static_cast<u32>(registers.gregs[REG_EFL]);
     std::memcpy(outcome_.fpu, registers.fpregs, sizeof outcome_.fpu);
+    leave(registers);
+    return true;
+}
+
+// Not on the way in or out: it ends soon by itself.
+void Native::end(mcontext_t& registers) {
+    auto const segments = static_cast<u64>(registers.gregs[REG_CSGSFS]);
+    if ((segments & 0xffff) != program_segment) return;
+    outcome_.unsupported = Outcome::too_long;
+    leave(registers);
+}
+
+void Native::leave(mcontext_t& registers) {
     registers.gregs[REG_RIP] = reinterpret_cast<greg_t>(&native32_fault_exit);
     registers.gregs[REG_EFL] = fixed_and_interrupt; // no single steps, no alignment checks here
     registers.gregs[REG_RSP] = static_cast<greg_t>(native32_saved.host_stack);
     auto& segments = registers.gregs[REG_CSGSFS]; // cs, gs, fs, ss: 16 bits each
     segments = static_cast<greg_t>((static_cast<u64>(segments) & 0x0000'ffff'ffff'0000) | host_segment | u64{data_segment} << 48);
-    return true;
 }
 
 namespace {
@@ -169,7 +181,7 @@ Outcome Native::run(Case const& test, u8 const (&fpu)[512]) {
     native32_saved.gs = selector_for(test, SegmentName::gs, 0);
     std::memcpy(native32_saved.fpu, fpu, sizeof fpu);
     native32_enter();
-    if (outcome_.exception) return outcome_;
+    if (outcome_.exception || outcome_.unsupported != nullptr) return outcome_;
     std::memcpy(outcome_.general, native32_saved.general, sizeof outcome_.general);
     outcome_.eip = native32_saved.exit;
     outcome_.flags = native32_saved.flags;

@@ -10,6 +10,7 @@
 namespace x86::translate::differential {
 
 struct Outcome {
+    static constexpr char const* too_long = "the watchdog ended it";
     u32 general[8]{};
     u32 eip{}; // the exit that was taken, or where the exception says
     u32 flags{};

@@ -74,6 +74,29 @@ void set_segments(HostProcessor& processor, Case const& test) {
     }
 }
 
+// Ticks of the watchdog after which a run is too long. What the processor did within its own, the others can do in theirs, however slow.
+constexpr unsigned native_ticks = 2, translator_ticks = 6000, emulator_ticks = 100;
+
+class RunOfRunner : public Watchdog::Run {
+public:
+    explicit RunOfRunner(Runner& runner) : runner_(runner) {}
+    void end(mcontext_t&) override { runner_.interrupt(); }
+
+private:
+    Runner& runner_;
+};
+
+char const* why_incomparable(Stop const& stop) {
+    switch (stop.why) {
+    case Stop::Why::exception: return nullptr;
+    case Stop::Why::system_call: return "a system call";
+    case Stop::Why::event: return Outcome::too_long;
+    case Stop::Why::halted: return "HLT";
+    case Stop::Why::unsupported: return stop.text;
+    }
+    return "an unknown end";
+}
+
 // A system call of a case, by an instruction that nobody meant to be one, must not reach the kernel: as if there were none.
 void refuse_32_bit_calls() {
     sock_filter program[] = {
@@ -154,7 +177,7 @@ void World::restore(Image const& from) {
     }
 }
 
-Outcome World::run(Runner& runner, Case const& test) {
+Outcome World::run(Runner& runner, Case const& test, unsigned ticks) {
     State& state = runner.state();
     std::memcpy(state.general, test.general, sizeof state.general);
     state.eip = test.at;
@@ -163,7 +186,12 @@ Outcome World::run(Runner& runner, Case const& test) {
     state.system_flags = 0;
     set_segments(runner.processor(), test);
     std::memcpy(runner.fpu(), fpu_, sizeof fpu_);
-    Stop const stop = runner.run();
+    state.event = 0;
+    Stop const stop = [&] {
+        RunOfRunner run(runner);
+        Watchdog::Watch const watch(watchdog_, run, ticks);
+        return runner.run();
+    }();
     Outcome outcome;
     std::memcpy(outcome.general, state.general, sizeof outcome.general);
     outcome.eip = state.eip;
@@ -172,10 +200,9 @@ Outcome World::run(Runner& runner, Case const& test) {
     bool const left = state.eip >= arena::exits && state.eip < arena::exits + arena::page;
     if (left && state.eip % arena::exit_bytes != 0) {
         outcome.unsupported = "the middle of an exit"; // where the processor finds code
-    } else if (stop.why != Stop::Why::exception) {
-        outcome.unsupported = stop.why == Stop::Why::unsupported ? stop.text : "a system call";
-    } else if (!left) {
-        outcome.exception = stop.exception;
+    } else {
+        outcome.unsupported = why_incomparable(stop);
+        if (stop.why == Stop::Why::exception && !left) outcome.exception = stop.exception;
     }
     return outcome;
 }
@@ -205,7 +232,15 @@ std::string World::difference(Case const& test, u32 undefined, char const* name,
 std::string World::compare(Case const& test) {
     put(test);
     save(before_);
-    auto const native = native_.run(test, fpu_);
+    auto const native = [&] {
+        Watchdog::Watch const watch(watchdog_, native_, native_ticks);
+        return native_.run(test, fpu_);
+    }();
+    if (native.unsupported != nullptr) {
+        restore(before_);
+        ++counts.cases, ++counts.incomparable, ++counts.too_long;
+        return {};
+    }
     save(native_memory_);
     // Alignment checks and single steps are not what is compared.
     bool const checked = (native.flags & flags::alignment_check) != 0 || (native.exception && native.exception->vector == vector::debug);
@@ -216,8 +251,9 @@ std::string World::compare(Case const& test) {
     if (!undefined) ++counts.incomparable;
     auto const check = [&](Runner& runner, char const* name, u64& left_out, bool compare_fpu) {
         restore(before_);
-        auto const other = run(runner, test);
+        auto const other = run(runner, test, compare_fpu ? translator_ticks : emulator_ticks);
         save(other_memory_);
+        if (other.unsupported == Outcome::too_long && &runner == &translated_) result = describe(test) + "the translator comes to no end\n";
         if (other.unsupported != nullptr || !undefined) {
             left_out += other.unsupported != nullptr;
             if (other.unsupported != nullptr && &runner == &translated_) ++counts.why[other.unsupported];

@@ -23,6 +23,7 @@ public:
 
     struct Counts {
         u64 cases, exceptions, incomparable /* reads a flag that is not defined, or wants alignment checks */, not_translated, not_emulated;
+        u64 too_long; // of those not comparable: the processor did not come to an end
         std::map<std::string, u64> why;
     };
     Counts counts{};
@@ -37,13 +38,14 @@ private:
     void put(Case const& test);
     void save(Image& to) const;
     void restore(Image const& from);
-    Outcome run(hosted::Runner& runner, Case const& test);
+    Outcome run(hosted::Runner& runner, Case const& test, unsigned ticks);
     std::string difference(Case const& test, u32 undefined, char const* name, Outcome const& native, Outcome const& other, bool compare_fpu) const;
 
     hosted::Memory memory_;
     hosted::TranslatorRunner translated_;
     hosted::EmulatorRunner emulated_;
     Native native_;
+    Watchdog watchdog_;
     u8* code_{}; // the pages at arena::code, writable
     u8* exits_{};
     alignas(16) u8 fpu_[512]{};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Exceptions of the processor in code that is not this program's own: they come as signals.
+// Exceptions of the processor in code that is not this program's own, and a clock that interrupts it: they come as signals.
 #pragma once
 
+#include <chrono>
 #include <ucontext.h>
 
 #include "x86/emulate/processor.hpp"
@@ -27,6 +28,24 @@ public:
 
 private:
     FaultCatcher* before_;
+};
+
+class TickCatcher {
+public:
+    // In the middle of anything; may change the registers with which to go on.
+    virtual void ticked(mcontext_t& registers) = 0;
+
+protected:
+    ~TickCatcher() = default;
+};
+
+// Who is called in intervals of the time that this process uses, while it is alive. One at a time, one thread only.
+class TickScope {
+public:
+    TickScope(TickCatcher& catcher, std::chrono::microseconds interval);
+    ~TickScope();
+    TickScope(TickScope const&) = delete;
+    TickScope& operator=(TickScope const&) = delete;
 };
 
 // What the processor said, in the guest's words.
