@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a guest finds in its memory whatever was booted: ACPI tables, and the code that restarts the
-// machine.
+// What a guest finds in its memory whatever was booted: ACPI and MP tables, and the code that
+// restarts the machine.
 #pragma once
 
 #include <cstring>

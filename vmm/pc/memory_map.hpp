@@ -8,6 +8,7 @@
 //   0x0002_0000  command line                      ┘
 //   0x000a_0000  (no video memory)                 ┐ RAM, but reserved in E820
 //   0x000e_0000  ACPI tables                       │
+//   0x000f_0000  MP tables                         │
 //   0x000f_fff0  where the processor starts: a reset ┘
 //   0x0010_0000  RAM: kernel where its header prefers to be (16 MiB), initramfs at the very top
 //   0xfec0_0000  I/O APIC
@@ -31,6 +32,7 @@ inline constexpr u64 max_command_line = 0x10000;
 inline constexpr GuestPhys low_ram_end{0xa0000};
 inline constexpr GuestPhys acpi_at{0xe0000};
 inline constexpr u64 max_acpi_size = 0x10000;
+inline constexpr GuestPhys mp_at{0xf0000};
 inline constexpr GuestPhys reset_vector_at{0xffff0};
 inline constexpr GuestPhys high_ram{0x100000};
 inline constexpr GuestPhys io_apic_at{0xfec00000};
