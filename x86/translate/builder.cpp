@@ -5,9 +5,9 @@ namespace x86::translate {
 
 using namespace host;
 
-Builder::Builder(u8* at, Options const& options, Stubs const& stubs, GuestBlock const& block,
-                 Built& built)
-    : e_(at), options_(options), stubs_(stubs), block_(block), context_(*block.context),
+Builder::Builder(u8* home, u8* at, Options const& options, Stubs const& stubs,
+                 GuestBlock const& block, Built& built)
+    : e_(home, at), options_(options), stubs_(stubs), block_(block), context_(*block.context),
       built_(built) {
     built_.places.clear();
     built_.exits.clear();

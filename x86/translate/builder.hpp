@@ -31,7 +31,8 @@ public:
     // An upper bound of what one block takes.
     static constexpr unsigned most_bytes = 16 * 1024;
 
-    Builder(u8* at, Options const& options, Stubs const& stubs, GuestBlock const& block,
+    // home: where the code will run; at: where it is written.
+    Builder(u8* home, u8* at, Options const& options, Stubs const& stubs, GuestBlock const& block,
             Built& built);
     void build();
 

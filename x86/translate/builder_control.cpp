@@ -41,12 +41,12 @@ void Builder::emulate_late(Decoded const& d) {
 void Builder::exits() {
     for (auto& exit : built_.exits) {
         exit.exit = e_.position();
-        point(exit.at, exit.exit);
+        e_.land_far(exit.at, exit.exit);
         e_.store_immediate(eip, exit.target);
         e_.jump(stubs_.missing);
     }
     for (auto const& late : late_) {
-        point(late.at, e_.position());
+        e_.land_far(late.at, e_.position());
         e_.store_immediate(eip, late.eip);
         e_.jump(stubs_.emulate);
     }

@@ -11,6 +11,22 @@ constexpr std::size_t most_regions = 16,
                       code_bytes_for_bucket = 256; // of about as many as there may be targets
 constexpr unsigned page_bits = 12;
 constexpr u8 jump_rel32 = 0xe9;
+constexpr std::size_t code_word = sizeof(u64);
+
+// Each word in its place is stored once.
+void write_code(u8* to, void const* from, std::size_t bytes) {
+    for (std::size_t done = 0; done < bytes;) {
+        std::size_t const offset = reinterpret_cast<u64>(to + done) % code_word;
+        std::size_t const count = std::min(bytes - done, code_word - offset);
+        u8* const at = to + done - offset;
+        u64 word;
+        std::memcpy(&word, at, code_word);
+        std::memcpy(reinterpret_cast<u8*>(&word) + offset, static_cast<u8 const*>(from) + done,
+                    count);
+        std::memcpy(at, &word, code_word);
+        done += count;
+    }
+}
 
 } // namespace
 
@@ -33,6 +49,24 @@ Cache::Cache(std::span<u8> memory, u64 to_code, Options const& options, Stubs co
                             .places = {},
                             .pads = {}});
     }
+    aside_at_ = position();
+}
+
+u8* Cache::writable(u8* at) {
+    bool const aside = at >= aside_at_ && at < region().end;
+    return aside ? aside_.data() + (at - aside_at_) : at;
+}
+
+void Cache::publish() {
+    write_code(aside_at_, aside_.data(), static_cast<std::size_t>(position() - aside_at_));
+    auto const behind = reinterpret_cast<u64>(position()) % code_word;
+    if (behind != 0) region().next += code_word - behind;
+    aside_at_ = position();
+}
+
+void Cache::point(u8* at, u8 const* to) {
+    i64 const distance = to - at - 4;
+    write_code(writable(at), &distance, 4);
 }
 
 Target*& Cache::bucket(Context const* context, u32 eip) {
@@ -84,13 +118,19 @@ void Cache::disconnect(Link& link) {
 }
 
 bool Cache::make_room() {
-    if (has_room()) return false;
-    current_ = (current_ + 1) % regions_.size();
-    bool const used = region().next != region().begin;
-    if (used) {
-        empty(region());
-        ++counters_.evictions;
+    bool used = false;
+    if (!has_room()) {
+        publish();
+        current_ = (current_ + 1) % regions_.size();
+        aside_at_ = region().end;
+        used = region().next != region().begin;
+        if (used) {
+            empty(region());
+            ++counters_.evictions;
+        }
+        aside_at_ = position();
     }
+    aside_.resize(static_cast<std::size_t>(position() - aside_at_) + Builder::most_bytes);
     return used;
 }
 
@@ -166,8 +206,9 @@ void Cache::kill(Block& block) {
     auto const& owner = region_of(block.begin);
     for (u32 i = 0; i < block.pads; ++i) {
         u8* const pad = block.begin + owner.pads[block.first_pad + i];
-        *pad = jump_rel32;
-        point(pad + 1, stubs_.dispatch);
+        i64 const distance = stubs_.dispatch - pad - 5;
+        u64 const jump = jump_rel32 | static_cast<u64>(distance) << 8;
+        write_code(writable(pad), &jump, 5);
     }
     tables_.remove(block.eip, code_address(block.begin));
     release(target);
@@ -236,6 +277,7 @@ void Cache::kill_all() {
 void Cache::flush() {
     for (auto& region : regions_) empty(region);
     current_ = 0;
+    aside_at_ = position();
 }
 
 Cache::Region const& Cache::region_of(u8 const* at) const {

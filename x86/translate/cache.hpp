@@ -2,6 +2,9 @@
 // All blocks: where their code lies, how they are found, which jumps go where. Regions of memory
 // are filled one after the other; when all are full, the oldest is emptied.
 //
+// New code is written aside and copied to its place with the jumps among it, in aligned words: a
+// processor drops what it has decoded of a page at each store there.
+//
 //   Target (eip, context) ──> Block
 //      ^    ^
 //     Link Link    jumps of other blocks wait at a target, whether it has a block or not.
@@ -31,6 +34,9 @@ public:
         return static_cast<std::size_t>(region().end - region().next) >= Builder::most_bytes;
     }
     u8* position() const { return region().next; }
+    // Where the bytes of a place are written until publish(), which has to come before they run.
+    u8* writable(u8* at);
+    void publish();
     Block& add(GuestBlock const& guest, Built const& built);
 
     void invalidate(u64 number);
@@ -65,6 +71,7 @@ private:
     void release(Target& target); // if nothing needs it
     void connect(Link& link);
     void disconnect(Link& link);
+    void point(u8* at, u8 const* to); // the rel32 there
     void remember(u32 linear_page, u64 number, Block& block);
     void kill(Block& block);
     void kill_page(u32 linear_page);
@@ -78,6 +85,8 @@ private:
     Counters& counters_;
     std::vector<Region> regions_;
     std::size_t current_{};
+    std::vector<u8> aside_; // code from aside_at_ to the region's `next`, and room for a block
+    u8* aside_at_{};
     unsigned bucket_bits_;
     std::vector<Target*> buckets_;
     std::deque<Target> targets_;

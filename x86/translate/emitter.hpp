@@ -65,8 +65,10 @@ struct Opcode {
 class Emitter {
 public:
     Emitter() = default;
-    explicit Emitter(u8* at) : at_(at) {}
-    u8* position() const { return at_; }
+    explicit Emitter(u8* at) : Emitter(at, at) {}
+    // Code for `home`, written to `at` first. All positions are those at home.
+    Emitter(u8* home, u8* at) : at_(at), begin_(at), home_(home) {}
+    u8* position() const { return home_ + (at_ - begin_); }
 
     void byte(unsigned value) { *at_++ = static_cast<u8>(value); }
     void bytes(u8 const* from, std::size_t count) {
@@ -124,23 +126,24 @@ public:
     u8* skip_if_rcx_zero() {
         byte(0xe3);
         byte(0);
-        return at_ - 1;
+        return position() - 1;
     }
-    void land(u8* distance) { *distance = static_cast<u8>(at_ - distance - 1); }
+    void land(u8* distance) {
+        begin_[distance - home_] = static_cast<u8>(position() - distance - 1);
+    }
+    // The same for a rel32 and any place.
+    void land_far(u8* distance, u8 const* to) {
+        i64 const value = to - distance - 4;
+        std::memcpy(begin_ + (distance - home_), &value, 4);
+    }
 
 private:
     void relative(u8 opcode, u8 const* to) {
         byte(opcode);
-        word32(static_cast<u64>(to - at_ - 4));
+        word32(static_cast<u64>(to - position() - 4));
     }
     void prefixes(Opcode const& opcode, unsigned rex);
-    u8* at_{};
+    u8 *at_{}, *begin_{}, *home_{};
 };
-
-// The rel32 whose four bytes are at `at`.
-inline void point(u8* at, u8 const* to) {
-    i64 const distance = to - at - 4;
-    std::memcpy(at, &distance, 4);
-}
 
 } // namespace x86::translate

@@ -42,6 +42,7 @@ public:
         if (block == nullptr) {
             block = TRY(make(eip, false));
             if (options_.cache) make_ahead(*block);
+            cache_.publish();
         } else {
             counters_.hits += missing;
         }
@@ -142,7 +143,7 @@ private:
         TRY(analyse(guest_, code_, decoder_, options_.return_stack, alone));
         if (guest_.count == 0) return nullptr;
         if (cache_.make_room()) reset_return_stack();
-        Builder(cache_.position(), options_, stubs_, guest_, built_).build();
+        Builder(cache_.position(), cache_.writable(cache_.position()), options_, stubs_, guest_, built_).build();
         return &cache_.add(guest_, built_);
     }
 
