@@ -42,7 +42,7 @@ Result emulate(Processor& processor) {
         break;
     default: return {.outcome = *outcome, .why = e.why};
     }
-    if (stepping && !e.enters_handler) return single_step(e);
+    if (stepping && !e.enters_handler && !e.holds_trap) return single_step(e);
     return {.outcome = *outcome};
 }
 

@@ -117,6 +117,7 @@ struct Execution {
     bool repeats{};           // a string instruction: core is what the repetitions done so far left
     bool keeps_resume_flag{}; // IRET loaded it
     bool enters_handler{};    // INT n: a single step ends in front of the handler
+    bool holds_trap{};        // MOV and POP of SS: a single step ends behind the next instruction
     bool real;                // real mode: CR0.PE is clear
     bool virtual_8086;
     u8 cpl; // changes on the way of a far transfer

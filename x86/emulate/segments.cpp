@@ -9,8 +9,10 @@ namespace {
 Done load(Execution& e, SegmentName name, u16 selector) {
     auto const segment = TRY(data_segment(e, name, selector));
     e.processor.set_segment(name, segment);
-    if (name == SegmentName::ss)
-        e.processor.block_interrupts(); // so that rsp can follow undisturbed
+    if (name == SegmentName::ss) { // so that rsp can follow undisturbed
+        e.processor.block_interrupts();
+        e.holds_trap = true;
+    }
     return Outcome::done;
 }
 

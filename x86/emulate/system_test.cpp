@@ -99,6 +99,15 @@ TEST(Flags, ASingleStepTrapsBehindTheInstruction) {
     EXPECT_EQ(k.state.rip, 0x1001u);
 }
 
+TEST(Flags, ASingleStepOfAStackSegmentTakesTheNextInstructionAlong) {
+    TestKernel k;
+    k.state.rflags |= 0x100;
+    k.state.registers.value[rax] = selectors::data;
+    EXPECT_EQ(text(k.run({0x8e, 0xd0})), "done"); // mov %eax,%ss
+    EXPECT_EQ(text(k.run({0x90})), "1");
+    EXPECT_EQ(text(k.run({0x8e, 0xd8})), "1"); // mov %eax,%ds
+}
+
 TEST(Halt, StandsBehindTheInstruction) {
     TestKernel k;
     EXPECT_EQ(text(k.run({0xf4})), "halt");
