@@ -109,6 +109,11 @@ void HostProcessor::set_segment(SegmentName name, Segment const& segment) {
 
 unsigned HostProcessor::cpl() { return static_cast<unsigned>(access_rights::Dpl::get(segment(SegmentName::ss).access_rights)); }
 
+void HostProcessor::set_protected_mode(bool on) {
+    control_[0] &= ~cr0::ProtectedMode::mask;
+    if (on) control_[0] |= cr0::ProtectedMode::mask;
+}
+
 OrException<> HostProcessor::set_control_register(unsigned number, u64 value) {
     constexpr u64 fixed = cr0::ProtectedMode::mask | cr0::ExtensionType::mask;
     bool const refused = (number == 0 && ((value & fixed) != fixed || cr0::Paging::get(value))) || (number != 0 && number != 2 && number != 4);

@@ -18,6 +18,8 @@ public:
     // What generated code has to know of it.
     GuestMode guest_mode();
     void hide_fpu() { fpu_hidden_ = true; }
+    // Or real mode: segments are then the caller's to set.
+    void set_protected_mode(bool on);
 
     OrException<GuestPhys> translate(u64 linear, Access access, bool supervisor) override;
     bool read(GuestPhys at, std::span<u8> to) override;

@@ -134,6 +134,10 @@ Stop TranslatorRunner::run() {
             mode_ = mode;
             translator_.set_mode(mode_);
         }
+        if ((page_.state.system_flags & flags::trap) != 0) { // single steps are the emulator's
+            if (auto const stop = emulate_one()) return *stop;
+            continue;
+        }
         auto const code = translator_.enter();
         if (!code) return {.why = Stop::Why::exception, .exception = code.error()};
         host_enter_generated(*code, &page_);
