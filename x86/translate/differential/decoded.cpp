@@ -8,18 +8,17 @@
 namespace x86::translate::differential {
 namespace {
 
-ZydisDecoder make_decoder() {
+ZydisDecoder make_decoder(unsigned code_size) {
     ZydisDecoder decoder;
-    ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
+    if (code_size == 2) ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16);
+    else ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
     return decoder;
 }
 
-bool is_old_enough(ZydisISASet set) {
+bool is_integer_set(ZydisISASet set) {
     switch (set) {
-    case ZYDIS_ISA_SET_CLFSH:
     case ZYDIS_ISA_SET_CMOV:
     case ZYDIS_ISA_SET_FAT_NOP:
-    case ZYDIS_ISA_SET_FCMOV:
     case ZYDIS_ISA_SET_I186:
     case ZYDIS_ISA_SET_I286PROTECTED:
     case ZYDIS_ISA_SET_I286REAL:
@@ -29,9 +28,18 @@ bool is_old_enough(ZydisISASet set) {
     case ZYDIS_ISA_SET_I86:
     case ZYDIS_ISA_SET_LAHF:
     case ZYDIS_ISA_SET_PAUSE:
-    case ZYDIS_ISA_SET_PENTIUMMMX:
     case ZYDIS_ISA_SET_PENTIUMREAL:
-    case ZYDIS_ISA_SET_PPRO:
+    case ZYDIS_ISA_SET_PPRO: return true;
+    default: return false;
+    }
+}
+
+bool is_old_enough(ZydisISASet set) {
+    if (is_integer_set(set)) return true;
+    switch (set) {
+    case ZYDIS_ISA_SET_CLFSH:
+    case ZYDIS_ISA_SET_FCMOV:
+    case ZYDIS_ISA_SET_PENTIUMMMX:
     case ZYDIS_ISA_SET_SSE:
     case ZYDIS_ISA_SET_SSE2:
     case ZYDIS_ISA_SET_SSE2MMX:
@@ -101,10 +109,16 @@ u32 undefined_by_shift(Decoded const& decoded) {
 
 } // namespace
 
-std::optional<Decoded> decode(std::span<u8 const> bytes) {
-    static ZydisDecoder const decoder = make_decoder();
+bool is_integer(Decoded const& decoded) {
+    auto const& meta = decoded.instruction.meta;
+    return is_integer_set(meta.isa_set) && meta.category != ZYDIS_CATEGORY_X87_ALU; // FCOMI
+}
+
+std::optional<Decoded> decode(std::span<u8 const> bytes, unsigned code_size) {
+    static ZydisDecoder const decoders[] = {make_decoder(2), make_decoder(4)};
     Decoded result;
-    if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes.data(), bytes.size(), &result.instruction, result.operands))) return std::nullopt;
+    auto const* const decoder = &decoders[code_size == 4];
+    if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(decoder, bytes.data(), bytes.size(), &result.instruction, result.operands))) return std::nullopt;
     return result;
 }
 
@@ -194,17 +208,36 @@ bool begins_instruction(Case const& test, u32 offset) {
 
 } // namespace
 
+bool is_astray(Case const& test, Outcome const& outcome) {
+    bool const executable = outcome.eip >= arena::code && outcome.eip < arena::end;
+    return outcome.exception && executable && !begins_instruction(test, outcome.eip - test.at);
+}
+
+namespace {
+
+// Behind `from` there is a branch that may have led back.
+bool may_have_come_back(Case const& test, u32 from) {
+    for (u32 at = from; at < test.code.size();) {
+        auto const decoded = decode(std::span(test.code).subspan(at));
+        if (!decoded) return false;
+        if (ends_block(*decoded) && !direct_branch(*decoded)) return true;
+        at += decoded->instruction.length;
+    }
+    return false;
+}
+
+} // namespace
+
 std::optional<u32> undefined_flags(Case const& test, Outcome const& outcome) {
     bool const at_exit = !outcome.exception && outcome.eip >= arena::exits && outcome.eip < arena::exits + arena::page;
     u32 const exit = (outcome.eip - arena::exits) / arena::exit_bytes;
-    bool const straight = !test.loops && (at_exit ? exit < test.ways_out.size() : outcome.eip - test.at < test.code.size());
+    bool const in_order = !test.loops && (at_exit || !may_have_come_back(test, outcome.eip - test.at));
+    bool const straight = in_order && (at_exit ? exit < test.ways_out.size() : outcome.eip - test.at < test.code.size());
     u32 const until = straight ? (at_exit ? test.ways_out[exit] : outcome.eip - test.at) : static_cast<u32>(test.code.size());
-    // A jump astray into bytes that nobody looked at, or into the middle of an instruction.
-    bool const executable = outcome.eip >= arena::code && outcome.eip < arena::end;
-    if (!at_exit && executable && !begins_instruction(test, outcome.eip - test.at)) return std::nullopt;
+    if (is_astray(test, outcome)) return std::nullopt; // into bytes that nobody looked at, or into the middle of an instruction
     UndefinedFlags flags;
     u32 every = 0;
-    for (unsigned pass = 0; pass < (test.loops ? 2 : 1); ++pass)
+    for (unsigned pass = 0; pass < (in_order ? 1 : 2); ++pass)
         for (u32 at = 0; at < until;) {
             auto const decoded = decode(std::span(test.code).subspan(at));
             if (!decoded) break;

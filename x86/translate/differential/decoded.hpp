@@ -16,7 +16,9 @@ struct Decoded {
     std::span<ZydisDecodedOperand const> all() const { return {operands, instruction.operand_count}; }
 };
 
-std::optional<Decoded> decode(std::span<u8 const> bytes);
+// code_size: 2 or 4, as in GuestMode.
+std::optional<Decoded> decode(std::span<u8 const> bytes, unsigned code_size = 4);
+bool is_integer(Decoded const& decoded); // neither FPU nor vectors, nor newer than those
 
 // Instructions that give the same result whenever and wherever a program executes them: nothing that enters the system, changes segments, reads
 // clocks or identifies the processor, and nothing newer than SSE2.
@@ -45,6 +47,8 @@ private:
 // registers; of MASKMOVQ at the end of the address space, which looks at bytes one by one. Or at the end of a segment of 4 GB with a base: there
 // the translator does not look (GuestMode::unlimited).
 bool is_certain(Case const& test, Outcome const& outcome);
+// It ended with an exception in executable memory where no instruction of the case begins: a jump went astray.
+bool is_astray(Case const& test, Outcome const& outcome);
 // For the end that a case came to. Straight code: of what ran before it; else of all the code at any time.
 std::optional<u32> undefined_flags(Case const& test, Outcome const& outcome);
 
