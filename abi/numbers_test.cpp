@@ -28,26 +28,28 @@ std::string plain(std::string_view name) {
     return letters.starts_with("x86") ? letters.substr(3) : letters;
 }
 
-// What the compiler calls this value: "tcb_suspend" from "abi::reference::Label::tcb_suspend", or nothing for a value without a name,
+// What the compiler calls this value, at the end of a longer text.
+template <auto value> constexpr char const* text_of() { return __PRETTY_FUNCTION__; }
+
+// The name in it: "tcb_suspend" from "abi::reference::Label::tcb_suspend", or nothing for a value without a name,
 // "(abi::reference::Label)99".
-template <auto value> constexpr std::string_view enumerator() {
-    std::string_view text = __PRETTY_FUNCTION__;
+std::string_view enumerator(std::string_view text) {
     text = text.substr(text.find("value = ") + 8);
     text = text.substr(0, text.find_first_of(";]"));
     return text.starts_with('(') ? std::string_view{} : text.substr(text.rfind(':') + 1);
 }
 
 template <class Enum, i64 first, i64... offsets>
-constexpr std::array<std::string_view, sizeof...(offsets)> enumerators(std::integer_sequence<i64, offsets...>) {
-    return {enumerator<static_cast<Enum>(first + offsets)>()...};
+constexpr std::array<char const*, sizeof...(offsets)> texts(std::integer_sequence<i64, offsets...>) {
+    return {text_of<static_cast<Enum>(first + offsets)>()...};
 }
 
 // The enumerators with numbers from `first` on.
 template <class Enum, i64 first, i64 count> Numbers numbers_from() {
-    static constexpr auto names = enumerators<Enum, first>(std::make_integer_sequence<i64, count>());
+    static constexpr auto values = texts<Enum, first>(std::make_integer_sequence<i64, count>());
     Numbers numbers;
     for (i64 i = 0; i < count; ++i)
-        if (auto const name = names[static_cast<std::size_t>(i)]; !name.empty()) numbers[plain(name)] = first + i;
+        if (auto const name = enumerator(values[static_cast<std::size_t>(i)]); !name.empty()) numbers[plain(name)] = first + i;
     return numbers;
 }
 
