@@ -52,6 +52,8 @@ void CaseBuilder::choose_segments() {
         else if (random_.chance(50)) segment = {.base = arena::data + random_.below(64), .limit = arena::page + random_.below(arena::page), .big = true};
     }
     case_.general[esp] -= base_of(SegmentName::ss);
+    auto const& stack = case_.segments[static_cast<unsigned>(SegmentName::ss)];
+    if (stack && !stack->big && random_.chance(50)) case_.general[esp] |= random_.bits() & 0xffff0000; // of no account
 }
 
 std::optional<u32> CaseBuilder::limit_of(ZydisRegister name) const {

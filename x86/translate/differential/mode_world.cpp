@@ -15,7 +15,7 @@ namespace {
 using namespace hosted;
 
 constexpr u64 usual_code_bytes = 1 << 20;
-constexpr unsigned translator_ticks = 6000, unicorn_ticks = 20;
+constexpr unsigned translator_ticks = 100, unicorn_ticks = 20;
 constexpr u32 compared_flags = static_cast<u32>(flags::arithmetic | flags::direction | flags::interrupt | flags::Iopl::mask | flags::nested_task |
                                                 flags::alignment_check | flags::identification);
 
