@@ -147,7 +147,7 @@ ModeTrace ModeTracer::run(ModeCase const& test) {
         step.ecx = state_.general[1];
         step.cpl = level_of(processor_, test);
         step.stack_size = size_of(processor_.segment(SegmentName::ss));
-        if (step.at >= board::at && step.at + longest <= board::mapped_end) {
+        if (step.at >= board::at && step.at <= board::mapped_end - longest) {
             std::memcpy(step.bytes, Memory::at(step.at), longest);
             step.decoded = decode(step.bytes, size_of(code));
         }
