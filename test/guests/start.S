@@ -1,42 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The test guest's image: a Linux boot header (Linux Documentation/x86/boot.rst), so that the monitor loads it like a kernel,
-// the 64-bit entry, and what exceptions need before C++ can look at them.
+// The test guest's image: its header, the 64-bit entry, and what exceptions need before C++ can look at them.
 
-    .section .header, "a"
-    .org 0x1f1
-    .byte 1                         // setup sectors after the first
-    .word 0                         // root flags
-    .long image_paragraphs
-    .word 0, 0, 0                   // ram size, video mode, root device
-    .word 0xaa55                    // boot flag
-    .byte 0xeb, header_end - . - 1  // a jump over the header; its operand says where the header ends
-    .ascii "HdrS"
-    .word 0x20f                     // boot protocol 2.15
-    .long 0                         // real-mode switch
-    .word 0, 0                      // start segment, kernel version
-    .byte 0                         // loader
-    .byte 1                         // loaded high
-    .word 0
-    .long image_address
-    .long 0, 0                      // initramfs
-    .long 0
-    .word 0
-    .byte 0, 0
-    .long 0                         // command line: the loader's to fill in
-    .long 0x7fffffff                // highest address of an initramfs
-    .long 0x200000                  // alignment
-    .byte 0, 21                     // not relocatable; smallest alignment
-    .word 1                         // has a 64-bit entry
-    .long 255                       // longest command line
-    .long 0
-    .quad 0
-    .long 0, 0                      // no compressed payload
-    .quad 0
-    .quad image_address
-    .long image_memory
-    .long 0, 0
-header_end:
-    .org 0x400
+    .set has_64_bit_entry, 1
+    .set vectors, 64
+#include "test/guests/start.h"
 
     .section .entry, "ax"
     ud2                             // the 32-bit entry: nobody uses it
@@ -52,21 +19,6 @@ header_end:
 stack_top:
 
     .text
-// One entry of 16 bytes for each vector; they push an error code where the processor does not.
-    .globl exception_entries
-    .balign 16
-exception_entries:
-    .set vector, 0
-    .rept 64
-    .balign 16
-    .if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30)
-    push $0
-    .endif
-    push $vector
-    jmp exception
-    .set vector, vector + 1
-    .endr
-
 exception:
     push %rax
     push %rcx
