@@ -1,37 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random code and blocks of a real program, run by the processor of this machine in 32-bit mode, by the translator and by the emulator: registers,
-// defined flags, memory and exceptions must agree. TESSERA_TRANSLATE_CASES and TESSERA_TRANSLATE_SEED choose how many and which,
-// TESSERA_TRANSLATE_FIRST leaves out those before it.
+// defined flags, memory and exceptions must agree. How many and which: cases.hpp.
 #include <cstdio>
-#include <cstdlib>
 #include <gtest/gtest.h>
 
+#include "x86/translate/differential/cases.hpp"
 #include "x86/translate/differential/generator.hpp"
 #include "x86/translate/differential/world.hpp"
 
 namespace x86::translate::differential {
 namespace {
 
-u64 from_environment(char const* name, u64 otherwise) {
-    char const* const text = std::getenv(name);
-    return text ? std::strtoull(text, nullptr, 0) : otherwise;
-}
+constexpr u64 usual_cases = 50'000; // of each kind
 
-u64 wanted_cases() { return from_environment("TESSERA_TRANSLATE_CASES", 50'000); } // of each kind
-
-// Each case has its own random numbers, so that one can be run alone (but for what earlier ones left in memory).
 template <class Make> void run(Options const& options, u64 cases, Make make) {
-    u64 const seed = from_environment("TESSERA_TRANSLATE_SEED", 1);
-    u64 const first = from_environment("TESSERA_TRANSLATE_FIRST", 0);
-    World world(seed, options);
-    unsigned differences = 0;
-    for (u64 i = first; i < first + cases && differences < 10; ++i) {
-        Random random(seed << 40 | i);
-        auto const text = world.compare(make(random));
-        if (text.empty()) continue;
-        ++differences;
-        ADD_FAILURE() << "case " << i << " of seed " << seed << "\n" << text;
-    }
+    World world(wanted_seed(), options);
+    compare_cases(world, cases, make);
     auto const& counts = world.counts;
     std::printf("%llu cases, %llu with an exception, %llu not comparable, of them %llu endless; not translated or emulated %llu, not emulated %llu\n",
                 static_cast<unsigned long long>(counts.cases), static_cast<unsigned long long>(counts.exceptions),
@@ -44,11 +28,11 @@ template <class Make> void run(Options const& options, u64 cases, Make make) {
     EXPECT_LT(counts.not_emulated, counts.cases / 2);
 }
 
-TEST(TranslateDifferential, RandomCode) { run({}, wanted_cases(), random_case); }
+TEST(TranslateDifferential, RandomCode) { run({}, wanted_cases(usual_cases), random_case); }
 
 TEST(TranslateDifferential, BlocksOfAProgram) {
     auto const text = read_text(TESSERA_I386_PROGRAM);
-    run({}, wanted_cases(), [&](Random& random) { return case_from(text, random); });
+    run({}, wanted_cases(usual_cases), [&](Random& random) { return case_from(text, random); });
 }
 
 // Code that never ends is no difference, and the cases behind it go on as ever.
@@ -77,10 +61,10 @@ struct LeftOut {
     Options options;
 };
 class TranslateDifferentialWithout : public testing::TestWithParam<LeftOut> {};
-TEST_P(TranslateDifferentialWithout, RandomCode) { run(GetParam().options, wanted_cases() / 10, random_case); }
+TEST_P(TranslateDifferentialWithout, RandomCode) { run(GetParam().options, wanted_cases(usual_cases) / 10, random_case); }
 TEST_P(TranslateDifferentialWithout, BlocksOfAProgram) {
     auto const text = read_text(TESSERA_I386_PROGRAM);
-    run(GetParam().options, wanted_cases() / 10, [&](Random& random) { return case_from(text, random); });
+    run(GetParam().options, wanted_cases(usual_cases) / 10, [&](Random& random) { return case_from(text, random); });
 }
 INSTANTIATE_TEST_SUITE_P(Steps, TranslateDifferentialWithout,
                          testing::Values(LeftOut{"Cache", {.cache = false}}, LeftOut{"Chaining", {.chaining = false}},
