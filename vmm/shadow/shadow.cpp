@@ -54,8 +54,8 @@ void Shadow::set_registers(x86::Paging const& paging) {
 
 // As the processor does when global pages are switched on or off.
 void Shadow::flush_translations() {
+    drop_volatile();
     mappings_.drop_range(shared_, 0, linear_mask + 1);
-    volatile_.clear();
     if (policy_ == Policy::fill) drop_private();
 }
 
@@ -74,7 +74,13 @@ void Shadow::load_cr3(x86::Paging const& paging) {
 
 void Shadow::invalidate_page(u64 linear) {
     mappings_.invalidate(shared_, linear);
-    if (policy_ == Policy::sync) return; // the write that it is about was mirrored
+    // With `sync` the write that it is about was mirrored, unless the table is loose.
+    if (policy_ == Policy::sync && volatile_.size() <= most_volatile) {
+        for (Volatile const& entry : volatile_)
+            if ((entry.linear ^ (linear & linear_mask)) < page_size)
+                mappings_.drop(*entry.space, entry.linear);
+        return;
+    }
     for (PrivateSpace& space : spaces_)
         if (space.in_use) mappings_.invalidate(space.space, linear);
 }
@@ -89,15 +95,18 @@ void Shadow::flush() {
 void Shadow::drop_all(PrivateSpace& space) {
     mappings_.clear(space.space);
     watch_.forget(space.space);
+    space.wanted.clear();
     space.in_use = false;
     current_ = {};
 }
 
 void Shadow::drop_volatile() {
-    if (volatile_.size() > most_volatile)
+    if (volatile_.size() > most_volatile) {
         mappings_.drop_range(shared_, 0, linear_mask + 1);
-    else
-        for (u64 linear : volatile_) mappings_.drop(shared_, linear);
+        drop_private();
+    } else {
+        for (Volatile const& entry : volatile_) mappings_.drop(*entry.space, entry.linear);
+    }
     volatile_.clear();
 }
 
@@ -124,6 +133,7 @@ Shadow::PrivateSpace& Shadow::space_of(View view) {
     });
     if (at != spaces_.end()) {
         take_pdptes(*at);
+        map_wanted(*at);
         current = &*at;
     } else {
         PrivateSpace& space = oldest_space();
@@ -244,9 +254,14 @@ Mappings::Mapped Shadow::map(Space& space, AccessRequest const& request, x86::Wa
     using enum Mappings::Mapped;
     u64 const page = page_of(walk.address);
     bool const shared = &space == &shared_;
+    bool loose = false;
     if (policy_ == Policy::sync && !shared) {
         if (watch_.is_full()) return no_table;
-        watch_tables(space, request.linear, walk);
+        loose = !watch_tables(space, request.linear, walk);
+        if (loose && !want(space, request.linear & linear_mask & ~(page_size - 1))) {
+            tighten_all();
+            loose = !watch_tables(space, request.linear, walk);
+        }
     }
     bool const large = walk.page_bits >= extent_shift && is_ram(page | (extent_pages - 1)) &&
                        !watch_.watches_in_large_page(page) &&
@@ -259,9 +274,10 @@ Mappings::Mapped Shadow::map(Space& space, AccessRequest const& request, x86::Wa
     mapping.rights = rights(walk, request, mapping.past_protection);
     past_protection_ = past_protection_ || mapping.past_protection;
     auto const mapped = mappings_.map(space, mapping);
-    if (mapped == done && shared && !walk.global && volatile_.size() <= most_volatile)
-        volatile_.push_back(mapping.linear);
-    return mapped;
+    if (mapped != done) return mapped;
+    if ((loose || (shared && !walk.global)) && volatile_.size() <= most_volatile)
+        volatile_.push_back({&space, mapping.linear});
+    return done;
 }
 
 bool Shadow::map_making_room(Space& space, AccessRequest const& request, x86::Walk const& walk) {

@@ -6,7 +6,9 @@
 //
 //   fill: a CR3 load drops everything but the shared space's global pages.
 //   sync: the guest tables that a space was made from are write-protected; writes are mirrored, and
-//         spaces stay.
+//         spaces stay. A table that is written again and again while its address space is not the
+//         current one (a kernel that patches code through a mapping of its own) is left alone, and
+//         what it says is dropped by CR3 loads and INVLPG, as in `fill`.
 //
 // The shared space follows INVLPG and CR4.PGE alone, in both policies: as the TLB's global entries.
 #pragma once
@@ -47,7 +49,8 @@ struct AccessRequest {
     View view{};
 };
 
-// For the person who runs the VM, when a guest can't go on because of AccessResult::Kind::exhausted.
+// For the person who runs the VM, when a guest can't go on because of
+// AccessResult::Kind::exhausted.
 inline constexpr char const* out_of_memory =
     "the memory for shadow page tables is too small; raise shadow_memory";
 
@@ -99,6 +102,8 @@ public:
     // The first linear address of the shared root.
     u64 split() const { return long_mode() ? 0x800000000000 : 0xc0000000; }
     x86::Paging const& paging() const { return paging_; }
+    // Whether shadow entries from that table (a page of guest RAM) are only as true as a TLB's.
+    bool is_loose(u64 page) const { return watch_.is_loose(page); }
 
 private:
     struct PrivateSpace {
@@ -109,12 +114,23 @@ private:
         bool in_use{};
         u64 last_used{};
         std::array<u64, 4> pdpte{};
+        std::vector<u64> wanted; // linear addresses that came from loose tables, mapped with CR3
+    };
+    struct Volatile {
+        Space* space;
+        u64 linear;
     };
 
     bool long_mode() const { return paging_.mode() == x86::PagingMode::four_level; }
     u64 space_key() const;
     PrivateSpace& space_of(View view);
     PrivateSpace& oldest_space();
+    PrivateSpace& owner_of(Space const& space);
+    bool want(Space const& space, u64 linear);
+    void map_wanted(PrivateSpace& space);
+    void loosen(u64 page);
+    void tighten_all();
+    bool is_foreign(u64 page);
     void take_pdptes(PrivateSpace& space);
     bool is_shared(u64 linear, View view) const {
         return view != View::user && (linear & linear_mask) >= split();
@@ -129,7 +145,8 @@ private:
     bool make_room(Space& wanted, Mappings::Mapped why);
     void map_ahead(Space& space, AccessRequest const& request);
     bool map_if_used(Space& space, AccessRequest request, u64 linear);
-    void watch_tables(Space& space, u64 linear, x86::Walk const& walk);
+    // False: one of them is loose.
+    bool watch_tables(Space& space, u64 linear, x86::Walk const& walk);
     u64 table_span(u8 level) const;
     void mirror(u64 page, u64 first, u64 last);
     void unwatch(u64 page);
@@ -149,8 +166,10 @@ private:
     Space shared_{shared_root};
     std::vector<PrivateSpace> spaces_;
     std::array<PrivateSpace*, 3> current_{}; // by view; null: to be found
-    std::vector<u64> volatile_; // linear addresses in the shared space whose pages are not global
-    bool past_protection_{};    // there may be leaves that are wrong once CR0.WP is set
+    // What a CR3 load drops of the shared space (pages that are not global) and, with policy
+    // `sync`, of the others (pages from loose tables). One more than most_volatile: and more.
+    std::vector<Volatile> volatile_;
+    bool past_protection_{}; // there may be leaves that are wrong once CR0.WP is set
     u64 clock_{};
 };
 

@@ -10,6 +10,8 @@ namespace {
 // be an exit, while making the entries anew takes a few.
 constexpr unsigned most_writes_in_a_row = 3;
 constexpr unsigned levels = 4;
+constexpr unsigned most_foreign_writes = 4;
+constexpr std::size_t most_loose = 16;
 
 } // namespace
 
@@ -51,6 +53,17 @@ bool TableWatch::is_written_like_data(u64 page) const {
     return at != tables_.end() && at->second.step == step_ &&
            at->second.writes >= most_writes_in_a_row;
 }
+
+bool TableWatch::count_foreign_write(u64 page) {
+    auto const at = tables_.find(page);
+    return at != tables_.end() && ++at->second.foreign_writes > most_foreign_writes;
+}
+
+bool TableWatch::is_loose(u64 page) const {
+    return std::ranges::find(loose_, page) != loose_.end();
+}
+
+bool TableWatch::has_most_loose() const { return loose_.size() == most_loose; }
 
 void TableWatch::remove(u64 page, TableUse const& use) {
     auto const at = tables_.find(page);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which pages of guest RAM are page tables that shadow entries were made from (policy `sync`), and
 // for which linear addresses: the other way round for each space. Such a page is write-protected;
-// a page that is written like data stops being watched.
+// a page that is written like data stops being watched, a loose one is not to be watched.
 #pragma once
 
 #include <map>
@@ -42,6 +42,13 @@ public:
     // (step() says that there was).
     bool count_write(u64 page, u64 address);
     bool is_written_like_data(u64 page) const; // the next write would be one too many
+    // A watched page was written that is no table of the current address space. True: so often that
+    // it is better left alone.
+    bool count_foreign_write(u64 page);
+    void loosen(u64 page) { loose_.push_back(page); }
+    bool is_loose(u64 page) const;
+    bool has_most_loose() const;
+    void tighten_all() { loose_.clear(); }
     void step() { ++step_; }
 
     // Shadow entries in that range exist no longer: forgets what they were made from. Levels below
@@ -57,6 +64,7 @@ private:
         u64 step{};
         u64 last_write{};
         unsigned writes{};
+        unsigned foreign_writes{};
     };
     using Places = std::map<u64, u64>; // base to page, of one level
 
@@ -64,6 +72,7 @@ private:
 
     u64 pages_;
     std::unordered_map<u64, Table> tables_;
+    std::vector<u64> loose_;     // pages, a few
     std::vector<u16> in_extent_; // watched pages by 2 MiB
     std::map<std::pair<Space const*, u8>, Places> places_;
     u64 most_uses_;
