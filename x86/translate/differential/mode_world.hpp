@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "x86/translate/differential/mode_trace.hpp"
@@ -33,13 +34,15 @@ private:
     void put(ModeCase const& test);
     void restore(Image const& from);
     ModeOutcome translated(ModeCase const& test);
+    ModeOutcome by_unicorn(ModeCase const& test);
     std::string difference(ModeCase const& test, ModeTrace const& trace, char const* name, ModeOutcome const& expected, std::span<u8 const> expected_memory,
                            ModeOutcome const& got) const;
 
     hosted::Memory memory_;
     hosted::TranslatorRunner runner_;
     ModeTracer tracer_{memory_};
-    Unicorn unicorn_;
+    std::optional<Unicorn> unicorn_;
+    u64 unicorn_runs_{};
     Watchdog watchdog_;
     Image base_ = Image(board::bytes), before_ = base_, emulated_memory_ = base_, translated_memory_ = base_;
 };
