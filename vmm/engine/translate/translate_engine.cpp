@@ -13,18 +13,11 @@ using shadow::page_size;
 using x86::Access;
 using x86::SegmentName;
 using x86::translate::CodeMemory;
-using x86::translate::Reason;
 using x86::translate::State;
-namespace rights = x86::access_rights;
 namespace vector = x86::vector;
 
-constexpr u64 interrupt_flag = 1 << 9, trap_flag = 1 << 8, virtual8086_flag = 1 << 17;
-constexpr u32 arithmetic_flags = 0xcd5;               // CF PF AF ZF SF DF OF
-constexpr u32 system_flags = 0x3f7100;                // TF IOPL NT RF VM AC VIF VIP ID
+constexpr u64 trap_flag = 1 << 8, virtual8086_flag = 1 << 17;
 constexpr u8 leave_code[] = {0x0f, 0x05, 0x0f, 0x0b}; // SYSCALL, and nothing behind it
-constexpr u64 syscall_length = 2;
-constexpr u64 beyond_guest = u64{1} << 32;
-constexpr u32 write_fault = 2, fetch_fault = 16; // bits of a page fault's error code
 constexpr unsigned emulated_at_once = 2000;
 
 CodeMemory without_own(CodeMemory memory, u64 own_bytes) {
@@ -150,77 +143,6 @@ DeprivilegedEngine::Next TranslateEngine::write_guarded(user::Trap32 const& trap
     return after(result, {});
 }
 
-// ---- State ------------------------------------------------------------------------------------
-
-void TranslateEngine::to_state() {
-    for (unsigned i = 0; i < 8; ++i) state_.general[i] = static_cast<u32>(core_.registers.value[i]);
-    state_.eip = static_cast<u32>(core_.rip);
-    state_.flags = static_cast<u32>(core_.rflags) & arithmetic_flags;
-    state_.interrupt_flag = static_cast<u32>(core_.rflags & interrupt_flag);
-    state_.system_flags = static_cast<u32>(core_.rflags) & system_flags;
-    state_.event = 0;
-    state_.waiting = window_wanted_;
-    if (!entered_) return;
-    entered_ = false;
-    for (unsigned i = 0; i < std::size(state_.segments); ++i) {
-        state_.segments[i] = {.base = static_cast<u32>(segments_[i].base),
-                              .limit = segments_[i].limit};
-        state_.selectors[i] = segments_[i].selector;
-    }
-    mode_ = mode();
-    translator_.set_mode(mode_);
-}
-
-void TranslateEngine::from_state() {
-    for (unsigned i = 0; i < 8; ++i) core_.registers.value[i] = state_.general[i];
-    core_.rip = state_.eip;
-    core_.rflags = (state_.flags & arithmetic_flags) | state_.interrupt_flag |
-                   (state_.system_flags & system_flags) | 2;
-    shadow_at_ = no_shadow;
-}
-
-x86::translate::GuestMode TranslateEngine::mode() const {
-    bool const protected_mode = cr0::ProtectedMode::get(paging().cr0) != 0;
-    auto const is_wide = [&](SegmentName name) {
-        return protected_mode &&
-               rights::Default32::get(segments_[std::to_underlying(name)].access_rights) != 0;
-    };
-    x86::translate::GuestMode mode{.code_size = is_wide(SegmentName::cs) ? u8{4} : u8{2},
-                                   .stack_size = is_wide(SegmentName::ss) ? u8{4} : u8{2},
-                                   .flat = 0,
-                                   .unlimited = 0,
-                                   .emulated = 0,
-                                   .cpl = protected_mode ? static_cast<u8>(cpl_) : u8{0},
-                                   .fpu = true}; // where it may not be used the thread gets #NM
-    for (unsigned i = 0; i < std::size(state_.segments); ++i) {
-        x86::Segment const& segment = segments_[i];
-        u8 const bit = static_cast<u8>(1 << i);
-        bool const is_code = i == std::to_underlying(SegmentName::cs);
-        u64 const type = rights::Type::get(segment.access_rights);
-        constexpr u64 executable = 8, expand_down = 4, writable = 2; // of code: readable
-        bool const usable = !rights::Unusable::get(segment.access_rights) &&
-                            (is_code ? (type & writable) != 0
-                                     : (type & (executable | expand_down | writable)) == writable);
-        bool const unlimited = segment.limit == ~u32{0};
-        if (usable || !protected_mode) {
-            if (unlimited && segment.base == 0) {
-                mode.flat |= bit;
-            } else if (unlimited) {
-                mode.unlimited |= bit;
-            }
-        } else {
-            mode.emulated |= bit;
-        }
-    }
-    // Kernels come with whatever GS their user mode left, and use it no more than that.
-    constexpr u8 gs = 1 << std::to_underlying(SegmentName::gs);
-    if (cpl_ == 0 && protected_mode && !(mode.flat & gs)) {
-        mode.unlimited = static_cast<u8>(mode.unlimited & ~gs);
-        mode.emulated |= gs;
-    }
-    return mode;
-}
-
 // ---- the guest's thread -----------------------------------------------------------------------
 
 // Generated code leaves at its next check; shadow fills on the way are served, so that an
@@ -322,118 +244,6 @@ ThreadStop TranslateEngine::resume_inside() {
     ++counters_.thread_stops;
     auto const registers = *std::exchange(inside_, std::nullopt);
     return thread_.resume_wide(registers, !user);
-}
-
-// ---- stops of generated code ------------------------------------------------------------------
-
-DeprivilegedEngine::Next TranslateEngine::after_stop(ThreadStop const& stop) {
-    where_ = stop.notified ? Where::running : Where::stopped;
-    if (stop.notified) return exits::Notified{stop.word};
-    return after_trap(stop.wide_trap);
-}
-
-DeprivilegedEngine::Next TranslateEngine::after_trap(user::Trap64 const& trap) {
-    if (trap.syscall() && trap.registers.rip == leave_ + syscall_length) {
-        from_state();
-        return after_exit();
-    }
-    user::Trap32 const in_guest{.event = trap.event,
-                                .error_code = trap.error_code,
-                                .address = static_cast<u32>(trap.address),
-                                .registers = {}};
-    bool const page_fault = trap.vector() == vector::page_fault;
-    if (page_fault && trap.address < beyond_guest && access_of(in_guest) != Access::execute) {
-        auto const result = make_accessible(trap.address, access_of(in_guest));
-        if (result.kind == shadow::AccessResult::Kind::mapped) {
-            counters_.count(InternalExit::shadow_fill);
-            inside_ = trap.registers;
-            return {};
-        }
-        if (!recover(trap)) return {};
-        return after_access(in_guest, result);
-    }
-    if (!recover(trap)) return {};
-    if (state_.reason == Reason::event) return {};
-    // An access over the end of the guest's 4 GiB goes on at 0.
-    if (page_fault) return emulate_instruction();
-    return raise(exception_of(in_guest));
-}
-
-DeprivilegedEngine::Next TranslateEngine::after_exit() {
-    return state_.reason == Reason::emulate ? emulate_instruction() : Next{};
-}
-
-DeprivilegedEngine::Next TranslateEngine::emulate_instruction() {
-    u64 const from = linear_eip();
-    auto const code = instruction_bytes();
-    if (code.empty()) {
-        auto const at = translate_cached(from, Access::execute, cpl_ != 3);
-        if (at && at->value >= memory_.size())
-            return exits::Memory{.address = *at, .write = false, .fetch = true};
-    }
-    counters_.count(kind_of(code));
-    if (auto const next = carry_out(code, nullptr)) return next;
-    return emulate_on(from);
-}
-
-// Generated code's registers become the guest's. False: the thread goes on inside, or never again.
-bool TranslateEngine::recover(user::Trap64 const& trap) {
-    auto const& from = trap.registers;
-    x86::translate::HostRegisters registers{
-        .general = {from.rax, from.rcx, from.rdx, from.rbx, from.rsp, from.rbp, from.rsi, from.rdi,
-                    from.r8, from.r9, from.r10, from.r11, from.r12, from.r13, from.r14, from.r15},
-        .rip = from.rip,
-        .rflags = from.rflags};
-    using enum x86::translate::Translator::Recovery;
-    switch (translator_.recover(registers)) {
-    case guest:
-    case event: from_state(); return true;
-    case again: {
-        auto const& general = registers.general;
-        inside_ = {.rip = registers.rip,
-                   .rsp = general[4],
-                   .rflags = registers.rflags,
-                   .rax = general[0],
-                   .rcx = general[1],
-                   .rdx = general[2],
-                   .rbx = general[3],
-                   .rbp = general[5],
-                   .rsi = general[6],
-                   .rdi = general[7],
-                   .r8 = general[8],
-                   .r9 = general[9],
-                   .r10 = general[10],
-                   .r11 = general[11],
-                   .r12 = general[12],
-                   .r13 = general[13],
-                   .r14 = general[14],
-                   .r15 = general[15]};
-        return false;
-    }
-    case stranger: break;
-    }
-    broken_ = exits::Unexpected{.reason = trap.vector(), .qualification = from.rip};
-    return false;
-}
-
-// While the thread is to leave. True: it did; what it stopped for comes again.
-bool TranslateEngine::absorb(user::Trap64 const& trap) {
-    if (trap.syscall() && trap.registers.rip == leave_ + syscall_length) {
-        from_state();
-        // The instruction that is to be emulated may stand behind STI: HLT comes before the interrupt.
-        if (state_.reason == Reason::emulate) shadow_at_ = core_.rip;
-        return true;
-    }
-    bool const fetches = (trap.error_code & fetch_fault) != 0;
-    if (trap.vector() == vector::page_fault && trap.address < beyond_guest && !fetches) {
-        auto const access = trap.error_code & write_fault ? Access::write : Access::read;
-        if (make_accessible(trap.address, access).kind == shadow::AccessResult::Kind::mapped) {
-            counters_.count(InternalExit::shadow_fill);
-            inside_ = trap.registers;
-            return false;
-        }
-    }
-    return recover(trap) || broken_;
 }
 
 } // namespace vmm::translate
