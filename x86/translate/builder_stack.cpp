@@ -85,8 +85,8 @@ void Builder::push_all(Decoded const& d) {
 
 void Builder::pop_all(Decoded const& d) {
     bool const half = d.operand_size == 2;
-    for (i64 const end : {0, 7}) { // what may fault, before any register changes
-        auto const slot = stack(d, end * d.operand_size, d.operand_size);
+    for (i64 word = 0; word < 8; ++word) { // what may fault, before any register changes; the first of them counts
+        auto const slot = stack(d, word * d.operand_size, d.operand_size);
         e_.instruction({.value = 0x8b, .size16 = half}, r12, slot);
     }
     for (u8 guest = 0; guest < 8; ++guest) {

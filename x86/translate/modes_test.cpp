@@ -290,6 +290,24 @@ constexpr Variant variants[] = {{"AllSteps", {}},
 INSTANTIATE_TEST_SUITE_P(Options, Modes, testing::ValuesIn(variants),
                          [](auto const& variant) { return variant.param.name; });
 
+// Of eight words that POPA reads, the last ones are not there: the fault is at the first of those.
+TEST(PopAll, FaultsAtTheFirstWordThatIsMissing) {
+    constexpr u32 start = 0x400000, stack = 0x500000, top = stack + page_bytes - 10;
+    Memory memory;
+    for (u32 const at : {start, stack})
+        memory.map(at, page_bytes, rights::read | rights::write | rights::execute, true);
+    memory.poke(start, std::vector<u8>{0x61});
+    TranslatorRunner runner(memory);
+    runner.state().eip = start;
+    runner.state().general[4] = top;
+    runner.state().general[7] = 7;
+    auto const stop = runner.run();
+    EXPECT_EQ(stop.why, Stop::Why::exception);
+    EXPECT_EQ(stop.exception.address, stack + page_bytes); // of the word that begins 2 before it
+    EXPECT_EQ(runner.state().general[4], top);
+    EXPECT_EQ(runner.state().general[7], 7u);
+}
+
 // Functions a multiple of 64 KiB apart have one place in the first table.
 TEST(IndirectCalls, FindFunctionsThatShareAPlaceInTheTable) {
     constexpr u32 start = 0x400000, first = 0x411000, second = 0x421000, stack = 0x500000;
