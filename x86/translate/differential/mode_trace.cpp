@@ -56,6 +56,17 @@ bool is_split_frame(Decoded const& decoded, unsigned stack_size, State const& st
     return (interrupt_return || far_return) && stack_size == 2 && (state.general[4] & 0xffff) + words * decoded.instruction.operand_width / 8 > 0x10000;
 }
 
+// The manual: above level 0, IRET leaves VM alone. Unicorn enters virtual-8086 mode.
+bool asks_for_virtual_8086(Decoded const& decoded, unsigned stack_size, HostProcessor& processor, State const& state) {
+    if (decoded.instruction.mnemonic != ZYDIS_MNEMONIC_IRETD) return false;
+    constexpr u32 image_at = 8;
+    u32 const offset = stack_size == 2 ? (state.general[4] + image_at) & 0xffff : state.general[4] + image_at;
+    auto const at = static_cast<u32>(processor.segment(SegmentName::ss).base + offset);
+    u32 image = 0;
+    if (at >= board::at && at <= board::mapped_end - sizeof image) std::memcpy(&image, Memory::at(at), sizeof image);
+    return (image & flags::virtual_8086) != 0;
+}
+
 // Of such a segment the translator does not see the end (GuestMode::unlimited).
 bool uses_unlimited_segment(Decoded const& decoded, HostProcessor& processor) {
     return std::ranges::any_of(decoded.all(), [&](auto const& operand) {
@@ -171,6 +182,7 @@ void ModeTracer::look(Step const& step) {
     auto const& decoded = *step.decoded;
     if (decoded.instruction.mnemonic != ZYDIS_MNEMONIC_HLT && !can_be_compared(decoded, step.cpl)) trace_.incomparable = "instructions that nobody chose";
     if (has_open_result(decoded, step.ecx)) trace_.incomparable = "a result that is not defined";
+    if (step.cpl != 0 && asks_for_virtual_8086(decoded, step.stack_size, processor_, state_)) trace_.not_by_unicorn = "IRET: it enters virtual-8086 mode from level 3";
     if (is_split_pair(decoded, state_) || is_split_frame(decoded, step.stack_size, state_)) trace_.not_by_unicorn = "two parts around the end of 64 KiB";
 }
 
@@ -197,7 +209,9 @@ void ModeTracer::judge(Step const& step, ModeCase const& test) {
     if (!raised) return;
     if (*number == vector::alignment) trace_.incomparable = "alignment checks";
     bool const of_segment = is_segment_fault(*number) && result.exception.error_code.value_or(0) == 0;
-    if (!of_segment || (step.decoded && !uses_segment(*step.decoded))) return;
+    auto const code = processor_.segment(SegmentName::cs);
+    bool const near_end = u64{state_.eip} + longest > u64{code.limit} + 1; // where instructions are fetched
+    if (!of_segment || (step.decoded && !near_end && !uses_segment(*step.decoded))) return;
     trace_.not_by_unicorn = "a segment's limit or type";
     if (step.decoded && uses_unlimited_segment(*step.decoded, processor_)) trace_.incomparable = "the end of a segment of 4 GiB";
 }
