@@ -34,10 +34,10 @@ uc_context* save(uc_engine* engine) {
 Unicorn::Unicorn() : memory_(static_cast<u8*>(std::aligned_alloc(board::page, memory_bytes))) {
     std::memset(memory_, 0, memory_bytes);
     make_tables();
-    engine_ = real_ = open(UC_MODE_16);
+    engine_ = real_ = open(UC_MODE_16, board::mapped_end); // not the tables, which it could write
     write(UC_X86_REG_CR0, cr0::ExtensionType::mask);
     real_mode_ = save(engine_);
-    engine_ = protected_ = open(UC_MODE_32);
+    engine_ = protected_ = open(UC_MODE_32, memory_bytes);
     enter_protected_mode();
 }
 
@@ -48,10 +48,10 @@ Unicorn::~Unicorn() {
     std::free(memory_);
 }
 
-uc_engine* Unicorn::open(uc_mode mode) {
+uc_engine* Unicorn::open(uc_mode mode, u32 bytes) {
     uc_engine* engine;
     check(uc_open(UC_ARCH_X86, mode, &engine));
-    check(uc_mem_map_ptr(engine, 0, memory_bytes, UC_PROT_ALL, memory_));
+    check(uc_mem_map_ptr(engine, 0, bytes, UC_PROT_ALL, memory_));
     uc_hook hook;
     check(uc_hook_add(engine, &hook, UC_HOOK_INTR, reinterpret_cast<void*>(on_exception), this, u64{1}, u64{0}));
     return engine;

@@ -45,7 +45,7 @@ private:
     void enter_protected_mode();
     static void on_exception(uc_engine* engine, u32 number, void* self);
 
-    uc_engine* open(uc_mode mode);
+    uc_engine* open(uc_mode mode, u32 bytes);
 
     u8* memory_;
     uc_engine *real_{}, *protected_{}, *engine_{}; // that runs
