@@ -182,7 +182,8 @@ void ModeTracer::look(Step const& step) {
     auto const& decoded = *step.decoded;
     if (decoded.instruction.mnemonic != ZYDIS_MNEMONIC_HLT && !can_be_compared(decoded, step.cpl)) trace_.incomparable = "instructions that nobody chose";
     if (has_open_result(decoded, step.ecx)) trace_.incomparable = "a result that is not defined";
-    if (step.cpl != 0 && asks_for_virtual_8086(decoded, step.stack_size, processor_, state_)) trace_.not_by_unicorn = "IRET: it enters virtual-8086 mode from level 3";
+    if (step.cpl != 0 && asks_for_virtual_8086(decoded, step.stack_size, processor_, state_))
+        trace_.not_by_unicorn = "IRET: it enters virtual-8086 mode from level 3";
     if (is_split_pair(decoded, state_) || is_split_frame(decoded, step.stack_size, state_)) trace_.not_by_unicorn = "two parts around the end of 64 KiB";
 }
 

@@ -36,7 +36,8 @@ std::string describe(ModeCase const& test) {
     return result;
 }
 
-// Of the pages that are read-only and that are not there. What is written and read, Unicorn reads first; processors look for the right to write, page by page.
+// Of the pages that are read-only and that are not there. What is written and read, Unicorn reads first; processors look for the right to write, page
+// by page.
 bool faults_on_border(ModeOutcome const& outcome) {
     constexpr u32 longest_operand = 8;
     return outcome.vector == vector::page_fault && outcome.address > board::mapped_end - longest_operand && outcome.address <= board::mapped_end;
@@ -111,7 +112,8 @@ std::string ModeWorld::difference(ModeCase const& test, ModeTrace const& trace, 
     u32 const defined = compared_flags & ~trace.undefined;
     // User or supervisor: to the host's processor it is all user.
     constexpr u32 user = 4;
-    bool const same_code = !expected.error_code || ((*expected.error_code ^ got.error_code.value_or(0)) & (expected.vector == vector::page_fault ? ~user : ~0u)) == 0;
+    u32 const told = expected.vector == vector::page_fault ? ~user : ~u32{0};
+    bool const same_code = !expected.error_code || ((*expected.error_code ^ got.error_code.value_or(0)) & told) == 0;
     bool const same = same_code && std::memcmp(expected.general, got.general, sizeof got.general) == 0 && expected.eip == got.eip &&
                       std::memcmp(expected.selectors, got.selectors, sizeof got.selectors) == 0 && ((expected.flags ^ got.flags) & defined) == 0 &&
                       expected.vector == got.vector && expected.address == got.address && got.incomparable == nullptr;
@@ -132,7 +134,8 @@ std::string ModeWorld::difference(ModeCase const& test, ModeTrace const& trace, 
     if (got.incomparable) result += fmt::format("the translator: {}\n", got.incomparable);
     for (u32 i = 0; !same_memory && i < board::bytes; ++i)
         if (expected_memory[i] != translated_memory_[i])
-            return result + fmt::format("memory at {:x}: before {:02x}, {} {:02x}, translated {:02x}\n", board::at + i, before_[i], name, expected_memory[i], translated_memory_[i]);
+            return result + fmt::format("memory at {:x}: before {:02x}, {} {:02x}, translated {:02x}\n", board::at + i, before_[i], name, expected_memory[i],
+                                        translated_memory_[i]);
     return result;
 }
 
