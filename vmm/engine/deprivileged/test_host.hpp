@@ -3,6 +3,7 @@
 // thread is an emulated processor.
 #pragma once
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 
