@@ -45,9 +45,18 @@ private:
 
 } // namespace
 
-void CodePlaces::add(x86::Paging const& paging, u32 page, bool user) {
-    if (auto const found = Walks(paging, tables_).find(page, user))
-        (found->global ? global_ : local_)[page] = {.number = found->number, .user = user};
+// A page that was mapped elsewhere without a word may be fetched from before the guest says so:
+// then it is to be looked for where the code is from now. What user mode executed needs its right
+// as long as it is there.
+void CodePlaces::add(x86::Paging const& paging, u32 page, u64 number, bool user) {
+    for (Places* places : {&local_, &global_}) {
+        auto const at = places->find(page);
+        if (at == places->end()) continue;
+        if (at->second.number == number && (at->second.user || !user)) return;
+        places->erase(at);
+    }
+    auto const found = Walks(paging, tables_).find(page, user);
+    (found && found->global ? global_ : local_)[page] = {.number = number, .user = user};
 }
 
 // A large page is one entry of the TLB.

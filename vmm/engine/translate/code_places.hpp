@@ -18,8 +18,9 @@ public:
         : tables_(tables), changed_(std::move(changed)) {}
 
     bool knows(u32 page) const { return local_.contains(page) || global_.contains(page); }
-    // Code of the linear page was fetched, which is allowed now. user: at CPL 3.
-    void add(x86::Paging const& paging, u32 page, bool user);
+    // Code of the linear page was fetched, which is allowed now: from the guest-physical page
+    // `number`. user: at CPL 3.
+    void add(x86::Paging const& paging, u32 page, u64 number, bool user);
     void clear() {
         local_.clear();
         global_.clear();

@@ -26,8 +26,8 @@ TEST(CodePlaces, GlobalPagesOutliveALoadOfCr3) {
     for (u32 root : {directory, other_directory}) world.set(root, table | present);
     world.set(table, 0x5000 | present | global);
     world.set(table + 4, 0x6000 | present);
-    world.places.add(world.paging, 0, false);
-    world.places.add(world.paging, 1, false);
+    world.places.add(world.paging, 0, 5, false);
+    world.places.add(world.paging, 1, 6, false);
     world.set(table, 0x8000 | present | global); // without a word
     world.set(table + 4, 0x9000 | present);
     world.paging.cr3 = other_directory;
@@ -42,7 +42,7 @@ TEST(CodePlaces, GlobalPagesOutliveALoadOfCr3) {
 TEST(CodePlaces, WhatIsWhereItWasStays) {
     World world;
     for (u32 root : {directory, other_directory}) world.set(root, 0x400000 | present | large);
-    for (u32 page : {0u, 7u}) world.places.add(world.paging, page, false);
+    for (u32 page : {0u, 7u}) world.places.add(world.paging, page, 0x400 + page, false);
     world.paging.cr3 = other_directory;
     world.places.reload(world.paging);
     world.places.check_all(world.paging);
@@ -56,7 +56,7 @@ TEST(CodePlaces, APageThatBecomesGlobalIsLookedAtLess) {
     World world;
     world.set(directory, table | present);
     world.set(table, 0x5000 | present);
-    world.places.add(world.paging, 0, false);
+    world.places.add(world.paging, 0, 5, false);
     world.set(table, 0x5000 | present | global);
     world.places.reload(world.paging);
     EXPECT_TRUE(world.places.knows(0));
@@ -71,10 +71,38 @@ TEST(CodePlaces, UserCodeNeedsItsRight) {
     World world;
     world.set(directory, table | present | user);
     world.set(table, 0x5000 | present | user);
-    world.places.add(world.paging, 0, true);
+    world.places.add(world.paging, 0, 5, true);
     world.set(table, 0x5000 | present);
     world.places.invalidate(world.paging, 0);
     EXPECT_EQ(world.gone, std::vector<u32>{0});
+}
+
+TEST(CodePlaces, UserCodeNeedsItsRightAlsoWhereTheKernelWasFirstOrLast) {
+    for (bool const first : {false, true}) {
+        World world;
+        world.set(directory, table | present | user);
+        world.set(table, 0x5000 | present | user);
+        world.places.add(world.paging, 0, 5, first);
+        world.places.add(world.paging, 0, 5, !first);
+        world.set(table, 0x5000 | present);
+        world.places.invalidate(world.paging, 0);
+        EXPECT_EQ(world.gone, std::vector<u32>{0});
+    }
+}
+
+TEST(CodePlaces, WhatWasFetchedLastCounts) {
+    for (u32 const bits : {present, present | global}) {
+        World world;
+        world.set(directory, table | present);
+        world.set(table, 0x5000 | bits);
+        world.places.add(world.paging, 0, 5, false);
+        world.set(table, 0x6000 | present); // without a word
+        world.places.add(world.paging, 0, 6, false);
+        world.set(table, 0x5000 | bits);
+        world.places.invalidate(world.paging, 0);
+        EXPECT_EQ(world.gone, std::vector<u32>{0});
+        EXPECT_FALSE(world.places.knows(0));
+    }
 }
 
 } // namespace

@@ -111,8 +111,9 @@ x86::OrException<x86::translate::Code::Page> TranslateEngine::fetch(u32 linear) 
     bool const user = cpl_ == 3;
     GuestPhys const at = TRY(translate_cached(linear, Access::execute, !user));
     u64 const rest = page_size - at.value % page_size;
-    if (!places_.knows(page_of_linear(linear))) places_.add(paging(), page_of_linear(linear), user);
-    return Page{.bytes = memory_.bytes(at, rest), .number = at.value / page_size};
+    u64 const number = at.value / page_size;
+    places_.add(paging(), page_of_linear(linear), number, user);
+    return Page{.bytes = memory_.bytes(at, rest), .number = number};
 }
 
 void TranslateEngine::protect(u64 page) {
