@@ -22,7 +22,9 @@ void Builder::build() {
         last.form != Form::emulate && last.form != Form::jump && last.form != Form::ret &&
         last.form != Form::jump_indirect && last.form != Form::interrupt_return &&
         (options_.return_stack || (last.form != Form::call && last.form != Form::call_indirect));
-    if (goes_on) leave_to(block_.next_of(last), 0xe9, false);
+    // Behind the end of the address space comes its beginning: backwards, and maybe a loop's only way.
+    u32 const next = block_.next_of(last);
+    if (goes_on) leave_to(next, 0xe9, next <= block_.eip_of(last));
     exits();
     built_.end = e_.position();
 }
