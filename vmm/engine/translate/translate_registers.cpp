@@ -14,7 +14,8 @@ namespace rights = x86::access_rights;
 
 constexpr u64 interrupt_flag = 1 << 9;
 constexpr u32 arithmetic_flags = 0xcd5; // CF PF AF ZF SF DF OF
-constexpr u32 system_flags = 0x3f7100;  // TF IOPL NT RF VM AC VIF VIP ID
+// TF IOPL NT VM AC VIF VIP ID. RF ends with the next instruction, which no breakpoint waits for.
+constexpr u32 system_flags = 0x3e7100;
 
 } // namespace
 
