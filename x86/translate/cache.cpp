@@ -9,6 +9,9 @@ namespace {
 
 constexpr std::size_t most_regions = 16,
                       code_bytes_for_bucket = 256; // of about as many as there may be targets
+// What is kept of blocks and pages beside their code is in proportion to it, whatever the guest's
+// code is: smaller blocks and emptier pages than these use the cache up before it is full.
+constexpr std::size_t code_bytes_for_block = 96, code_bytes_for_page = 256;
 constexpr unsigned page_bits = 12;
 constexpr u8 jump_rel32 = 0xe9;
 constexpr std::size_t code_word = sizeof(u64);
@@ -35,7 +38,7 @@ Cache::Cache(std::span<u8> memory, u64 to_code, Options const& options, Stubs co
     : to_code_(to_code), options_(options), stubs_(stubs), tables_(tables), code_(code),
       counters_(counters),
       bucket_bits_(static_cast<unsigned>(std::bit_width(memory.size() / code_bytes_for_bucket))),
-      buckets_(std::size_t{1} << bucket_bits_) {
+      buckets_(std::size_t{1} << bucket_bits_), most_pages_(memory.size() / code_bytes_for_page) {
     auto const count =
         std::clamp<std::size_t>(memory.size() / (4 * Builder::most_bytes), 2, most_regions);
     std::size_t const size = memory.size() / count / 16 * 16;
@@ -117,21 +120,28 @@ void Cache::disconnect(Link& link) {
     release(*link.target);
 }
 
+bool Cache::has_room() const {
+    auto const& into = region();
+    auto const most_blocks = static_cast<std::size_t>(into.end - into.begin) / code_bytes_for_block;
+    return static_cast<std::size_t>(into.end - into.next) >= Builder::most_bytes &&
+           into.blocks.size() < most_blocks && pages_.size() < most_pages_;
+}
+
 bool Cache::make_room() {
-    bool used = false;
-    if (!has_room()) {
+    bool evicted = false;
+    while (!has_room()) {
         publish();
         current_ = (current_ + 1) % regions_.size();
         aside_at_ = region().end;
-        used = region().next != region().begin;
-        if (used) {
+        if (region().next != region().begin) {
             empty(region());
             ++counters_.evictions;
+            evicted = true;
         }
         aside_at_ = position();
     }
     aside_.resize(static_cast<std::size_t>(position() - aside_at_) + Builder::most_bytes);
-    return used;
+    return evicted;
 }
 
 Block& Cache::add(GuestBlock const& guest, Built const& built) {
@@ -188,8 +198,11 @@ void Cache::remember(u32 linear_page, u64 number, Block& block) {
         found = pages_.end();
     }
     if (found == pages_.end()) {
-        found = pages_.emplace(linear_page, Page{.number = number, .blocks = {}}).first;
-        linear_by_number_[number].push_back(linear_page);
+        Page*& first = first_page_[number];
+        found = pages_.try_emplace(linear_page).first;
+        found->second = {.linear = linear_page, .number = number, .next = first};
+        if (first != nullptr) first->previous = &found->second;
+        first = &found->second;
         code_.protect(number);
     }
     found->second.blocks.push_back(&block);
@@ -217,22 +230,29 @@ void Cache::kill(Block& block) {
 void Cache::kill_page(u32 linear_page) {
     auto const found = pages_.find(linear_page);
     if (found == pages_.end()) return;
-    auto const page = std::move(found->second);
-    pages_.erase(found);
-    for (auto* block : page.blocks) {
+    for (auto* block : found->second.blocks) {
         counters_.invalidated += block->target != nullptr;
         kill(*block);
     }
-    auto const others = linear_by_number_.find(page.number);
-    std::erase(others->second, linear_page);
-    if (others->second.empty()) linear_by_number_.erase(others);
+    forget(found);
+}
+
+Cache::Pages::iterator Cache::forget(Pages::iterator at) {
+    Page const& page = at->second;
+    if (page.next != nullptr) page.next->previous = page.previous;
+    if (page.previous != nullptr) {
+        page.previous->next = page.next;
+    } else if (page.next != nullptr) {
+        first_page_[page.number] = page.next;
+    } else {
+        first_page_.erase(page.number);
+    }
+    return pages_.erase(at);
 }
 
 void Cache::invalidate(u64 number) {
-    auto const found = linear_by_number_.find(number);
-    if (found == linear_by_number_.end()) return;
-    auto const linear_pages = found->second;
-    for (u32 const page : linear_pages) kill_page(page);
+    for (auto at = first_page_.find(number); at != first_page_.end(); at = first_page_.find(number))
+        kill_page(at->second->linear);
 }
 
 void Cache::invalidate_linear(u32 first, u32 last) {
@@ -254,13 +274,7 @@ void Cache::empty(Region& region) {
         std::erase_if(at->second.blocks, [&](Block const* block) {
             return block->begin >= region.begin && block->begin < region.end;
         });
-        bool const unused = at->second.blocks.empty();
-        if (unused) {
-            auto const others = linear_by_number_.find(at->second.number);
-            std::erase(others->second, at->first);
-            if (others->second.empty()) linear_by_number_.erase(others);
-        }
-        at = unused ? pages_.erase(at) : std::next(at);
+        at = at->second.blocks.empty() ? forget(at) : std::next(at);
     }
     region.blocks.clear();
     region.links.clear();

@@ -30,9 +30,7 @@ public:
     Block* find(Context const* context, u32 eip);
     // Where the next block's code goes. Evicts if it must; true: it did.
     bool make_room();
-    bool has_room() const {
-        return static_cast<std::size_t>(region().end - region().next) >= Builder::most_bytes;
-    }
+    bool has_room() const;
     u8* position() const { return region().next; }
     // Where the bytes of a place are written until publish(), which has to come before they run.
     u8* writable(u8* at);
@@ -59,9 +57,12 @@ private:
         std::vector<u16> pads;
     };
     struct Page {
+        u32 linear;
         u64 number;
-        std::vector<Block*> blocks;
+        std::vector<Block*> blocks{};
+        Page *next{}, *previous{}; // of the same number: a guest may map one page everywhere
     };
+    using Pages = std::unordered_map<u32, Page>; // by linear page number
 
     Region& region() { return regions_[current_]; }
     Region const& region() const { return regions_[current_]; }
@@ -75,6 +76,7 @@ private:
     void remember(u32 linear_page, u64 number, Block& block);
     void kill(Block& block);
     void kill_page(u32 linear_page);
+    Pages::iterator forget(Pages::iterator at); // the one behind it
     void empty(Region& region);
 
     u64 to_code_;
@@ -91,8 +93,9 @@ private:
     std::vector<Target*> buckets_;
     std::deque<Target> targets_;
     Target* free_targets_{};
-    std::unordered_map<u32, Page> pages_;                        // by linear page number
-    std::unordered_map<u64, std::vector<u32>> linear_by_number_; // linear page numbers
+    Pages pages_;
+    std::unordered_map<u64, Page*> first_page_; // by number
+    std::size_t most_pages_;
 };
 
 } // namespace x86::translate

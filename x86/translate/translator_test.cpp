@@ -3,6 +3,7 @@
 // its bounds, and links are as they should be.
 #include <cstring>
 #include <random>
+#include <set>
 
 #include "base/gtest.hpp"
 #include "x86/translate/code_check.hpp"
@@ -180,6 +181,49 @@ TEST_F(TranslatorTest, LinearAddressesAreForgotten) {
     EXPECT_TRUE(block(0x5000));
     translator->invalidate_linear(0, 0xffffffff);
     EXPECT_FALSE(block(0x5000));
+}
+
+// All of its linear addresses show one page of RET.
+struct OnePage : Code {
+    OrException<Page> fetch(u32 linear) override {
+        return Page{.bytes = std::span<u8 const>(bytes).subspan(linear % page), .number = 7};
+    }
+    void protect(u64) override {}
+    std::vector<u8> bytes = std::vector<u8>(page, 0xc3);
+};
+
+TEST_F(TranslatorTest, SmallBlocksAndEmptyPagesTakeMemoryInProportionToTheCache) {
+    constexpr std::size_t size = 1 << 20;
+    OnePage aliases;
+    code.resize(size);
+    for (u32 const distance : {u32{page}, 64u}) {
+        Translator all({.bytes = code,
+                        .code = code_address,
+                        .state = &state,
+                        .state_address = state_address,
+                        .stack = stack,
+                        .stack_address = stack_address},
+                       {}, aliases);
+        std::size_t most_blocks = 0, most_pages = 0;
+        for (u32 i = 0; i < 24'000; ++i) {
+            state.eip = i * distance;
+            ASSERT_TRUE(all.enter());
+            if (i % 1000 != 0) continue;
+            std::size_t blocks = 0;
+            std::set<u32> pages;
+            all.for_each_block([&](BlockView const& view) {
+                ++blocks;
+                pages.insert(view.linear / page);
+            });
+            most_blocks = std::max(most_blocks, blocks);
+            most_pages = std::max(most_pages, pages.size());
+        }
+        EXPECT_LE(most_blocks, size / 96);
+        EXPECT_LE(most_pages, size / 256 + 1);
+        EXPECT_GE(std::max(most_blocks, 2 * most_pages), size / 200); // it was filled
+        all.invalidate(7);
+        all.for_each_block([](BlockView const& view) { ADD_FAILURE() << view.linear; });
+    }
 }
 
 TEST_F(TranslatorTest, WhoIsInsideABlockCanStillBeRecoveredAfterAFlush) {
