@@ -21,6 +21,8 @@ public:
     // Code of the linear page was fetched, which is allowed now: from the guest-physical page
     // `number`. user: at CPL 3.
     void add(x86::Paging const& paging, u32 page, u64 number, bool user);
+    // A guest can execute any number of pages: time to start anew, without any block.
+    bool is_full() const { return local_.size() + global_.size() >= most_places; }
     void clear() {
         local_.clear();
         global_.clear();
@@ -38,6 +40,7 @@ public:
 
 private:
     static constexpr u32 last_page = 0xfffff;
+    static constexpr std::size_t most_places = 1 << 15; // 128 MiB of code
     struct Place {
         u64 number; // of the guest-physical page
         bool user;

@@ -105,5 +105,18 @@ TEST(CodePlaces, WhatWasFetchedLastCounts) {
     }
 }
 
+TEST(CodePlaces, AreNotForAllPages) {
+    World world;
+    for (u32 root = directory; root < directory + 0x1000; root += 4)
+        world.set(root, 0x400000 | present | large);
+    u32 page = 0;
+    while (!world.places.is_full() && page < 0x100000)
+        world.places.add(world.paging, page++, 0, false);
+    EXPECT_GT(page, 10'000u);
+    EXPECT_LT(page, 100'000u);
+    world.places.clear();
+    EXPECT_FALSE(world.places.is_full());
+}
+
 } // namespace
 } // namespace vmm::translate

@@ -105,6 +105,9 @@ void TranslateEngine::check_places() {
     if (stale_ == Stale::local) places_.reload(paging());
     if (stale_ == Stale::all) places_.check_all(paging());
     stale_ = Stale::nothing;
+    if (!places_.is_full()) return;
+    translator_.flush();
+    places_.clear();
 }
 
 x86::OrException<x86::translate::Code::Page> TranslateEngine::fetch(u32 linear) {
@@ -226,7 +229,7 @@ DeprivilegedEngine::Next TranslateEngine::run_translated() {
         if (core_.rip != from) return {};
     }
     tried_ = false;
-    if (stale_ != Stale::nothing) check_places();
+    check_places();
     to_state();
     auto const code = translator_.enter();
     if (!code) {
