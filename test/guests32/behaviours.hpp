@@ -14,6 +14,8 @@ void long_handler();
 void exceptions();
 void own_code();
 void middle_of_instruction();
+void hostile_code();
+void forward_loop();
 void hostile_tables();
 void base_segments();
 

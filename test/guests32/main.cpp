@@ -20,6 +20,8 @@ constexpr Behaviour behaviours[] = {
     {"exceptions", exceptions},
     {"own-code", own_code},
     {"middle", middle_of_instruction},
+    {"hostile-code", hostile_code},
+    {"forward-loop", forward_loop},
     {"hostile-tables", hostile_tables},
     {"base-segments", base_segments},
     {"end-of-ram", end_of_ram},

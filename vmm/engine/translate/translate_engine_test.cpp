@@ -54,7 +54,8 @@ TEST_P(TranslatedKernel, FindsAllAsItShouldBe) {
 }
 INSTANTIATE_TEST_SUITE_P(Translate, TranslatedKernel,
                          testing::Values("flags", "paging", "user", "timer", "exceptions",
-                                         "own-code", "middle", "base-segments"));
+                                         "own-code", "middle", "hostile-code", "forward-loop",
+                                         "base-segments"));
 
 class WorkingKernel : public testing::TestWithParam<char const*> {};
 TEST_P(WorkingKernel, SaysSo) {

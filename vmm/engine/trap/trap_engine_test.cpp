@@ -39,7 +39,8 @@ TEST_P(TestKernel, FindsAllAsItShouldBe) {
 }
 INSTANTIATE_TEST_SUITE_P(Trap, TestKernel,
                          testing::Values("flags", "paging", "user", "timer", "exceptions",
-                                         "own-code", "middle", "base-segments"));
+                                         "own-code", "middle", "hostile-code", "forward-loop",
+                                         "base-segments"));
 
 } // namespace
 } // namespace vmm::trap
