@@ -16,6 +16,7 @@ void own_code();
 void middle_of_instruction();
 void hostile_code();
 void forward_loop();
+void refused_instructions();
 void hostile_tables();
 void base_segments();
 

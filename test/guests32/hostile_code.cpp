@@ -10,6 +10,12 @@ namespace {
 constexpr u32 last_page = 0xfffff000;
 constexpr u8 move_to_eax = 0xb8, ret = 0xc3;
 
+// User programs with the spare segment as DS.
+extern "C" void user_unknown();
+extern "C" void user_outside();
+asm(".section .pages, \"ax\"\nuser_unknown: mov $0x3b, %eax; mov %eax, %ds; rsm; ud2\n"
+    "user_outside: mov $0x3b, %eax; mov %eax, %ds; movups 0x2000, %xmm0; ud2\n.text");
+
 // Behind enough instructions that nobody is still carrying them out one by one because of what was
 // in front of them.
 u32 run(u32 address) {
@@ -144,6 +150,35 @@ void forward_loop() {
         asm volatile("sti; jmp *%0" ::"r"(zero));
     });
     checks.check(event.vector == alarm, "a loop over the end is interrupted", event.vector);
+    checks.report();
+}
+
+// What a translator gives to an emulator that does not know it either. In user mode that takes a
+// segment that is not flat.
+void refused_instructions() {
+    Checks checks("refused");
+    start_paging();
+    u32 const page = new_page();
+    u8 const instructions[][4] = {{0x0f, 0xaa, 0x90, ret},   // RSM
+                                  {0x0f, 0x01, 0xd0, ret},   // XGETBV without CR4.OSXSAVE
+                                  {0xc5, 0xf8, 0x77, ret},   // VZEROUPPER, likewise
+                                  {0x0f, 0x0f, 0xc0, 0x9e}}; // 3DNow
+    for (auto const& instruction : instructions) {
+        put(page, instruction);
+        Event const event = exception_of([=] { run(page); });
+        checks.check(event.vector == invalid_opcode && event.frame.eip == page, "no instruction",
+                     event.vector);
+    }
+    directory()[4] |= user;
+    for (u32 i = 0; i < 1024; ++i) image_table()[i] |= user;
+    set_cr3(cr3());
+    set_descriptor(spare_selector, descriptor(page, 0xfff, data_access | user_bits, false));
+    Event const unknown = user_exception_of(user_unknown);
+    checks.check(unknown.vector == invalid_opcode && unknown.frame.cs == user_code_selector,
+                 "no instruction in user mode", unknown.vector);
+    Event const outside = user_exception_of(user_outside);
+    checks.check(outside.vector == general_protection && outside.error_code == 0,
+                 "a vector behind a segment's end", outside.vector);
     checks.report();
 }
 

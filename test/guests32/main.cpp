@@ -22,6 +22,7 @@ constexpr Behaviour behaviours[] = {
     {"middle", middle_of_instruction},
     {"hostile-code", hostile_code},
     {"forward-loop", forward_loop},
+    {"refused", refused_instructions},
     {"hostile-tables", hostile_tables},
     {"base-segments", base_segments},
     {"end-of-ram", end_of_ram},

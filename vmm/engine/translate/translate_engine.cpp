@@ -213,7 +213,9 @@ DeprivilegedEngine::Next TranslateEngine::run_directly() {
 DeprivilegedEngine::Next TranslateEngine::run_emulated() {
     for (unsigned i = 0; i < emulated_at_once && runs_emulated() && !runs_directly(); ++i) {
         if (window_wanted_ && can_interrupt()) return {};
-        if (auto const next = carry_out(instruction_bytes(), nullptr)) return next;
+        auto const code = instruction_bytes();
+        auto const refused = refusal_of(code);
+        if (auto const next = carry_out(code, refused ? &*refused : nullptr)) return next;
     }
     if (u64 const word = thread_.poll()) return exits::Notified{word};
     return exits::InterruptWindow{}; // the monitor looks at its devices

@@ -62,6 +62,7 @@ private:
     Next after_trap(user::Trap64 const& trap);
     Next after_exit();
     Next emulate_instruction();
+    std::optional<user::Trap32> refusal_of(std::span<u8 const> code);
     bool absorb(user::Trap64 const& trap);
     bool recover(user::Trap64 const& trap);
     bool is_inside() const { return inside_ || (where_ == Where::running && wide_); }

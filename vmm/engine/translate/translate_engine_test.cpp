@@ -55,7 +55,7 @@ TEST_P(TranslatedKernel, FindsAllAsItShouldBe) {
 INSTANTIATE_TEST_SUITE_P(Translate, TranslatedKernel,
                          testing::Values("flags", "paging", "user", "timer", "exceptions",
                                          "own-code", "middle", "hostile-code", "forward-loop",
-                                         "base-segments"));
+                                         "refused", "base-segments"));
 
 class WorkingKernel : public testing::TestWithParam<char const*> {};
 TEST_P(WorkingKernel, SaysSo) {

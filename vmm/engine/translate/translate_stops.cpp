@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Why generated code stopped, and what becomes of it.
 #include "vmm/engine/translate/translate_engine.hpp"
+#include "x86/registers.hpp"
+#include "x86/translate/decode.hpp"
 
 namespace vmm::translate {
 namespace {
@@ -61,8 +63,25 @@ DeprivilegedEngine::Next TranslateEngine::emulate_instruction() {
             return exits::Memory{.address = *at, .write = false, .fetch = true};
     }
     counters_.count(kind_of(code));
-    if (auto const next = carry_out(code, nullptr)) return next;
+    auto const refused = refusal_of(code);
+    if (auto const next = carry_out(code, refused ? &*refused : nullptr)) return next;
     return emulate_on(from);
+}
+
+// What the processor would say about an instruction that neither translator nor emulator can carry
+// out. If they just do not know it, this processor has no such instruction. If they know it, but
+// not in such a segment, a user program must not be able to stop the machine with it.
+std::optional<user::Trap32> TranslateEngine::refusal_of(std::span<u8 const> code) {
+    bool const wide = x86::access_rights::Default32::get(segments_[1].access_rights) != 0;
+    auto const decoded = x86::translate::decode(code, wide ? 4 : 2);
+    // VEX looks like LES and LDS.
+    bool const has_opcode =
+        decoded.opcode != 0 && decoded.map == x86::translate::OpcodeMap::primary;
+    if (has_opcode && traps(code)) return std::nullopt; // a task switch
+    bool const known = decoded.facts->form != x86::translate::Form::emulate;
+    if (known && cpl_ != 3) return std::nullopt;
+    u32 const vector = known ? vector::general_protection : vector::invalid_opcode;
+    return user::Trap32{.event = vector, .error_code = 0, .address = 0, .registers = {}};
 }
 
 // Generated code's registers become the guest's. False: the thread goes on inside, or never again.
