@@ -169,6 +169,12 @@ void refused_instructions() {
         checks.check(event.vector == invalid_opcode && event.frame.eip == page, "no instruction",
                      event.vector);
     }
+    // MOVUPS [page + 0x800], XMM0; MOV EAX, 5; RET: a store of its own page that no emulator knows.
+    u8 const vector_store[] = {0x0f, 0x11, 0x05, 0, 0, 0, 0, move_to_eax, 5, 0, 0, 0, ret};
+    put(page, vector_store);
+    at<u32>(page + 3) = page + 0x800;
+    set_cr4(cr4() | 0x200); // OSFXSR
+    for (u32 i = 0; i < 3; ++i) checks.check(run(page) == 5, "a vector stored in the code's page");
     directory()[4] |= user;
     for (u32 i = 0; i < 1024; ++i) image_table()[i] |= user;
     set_cr3(cr3());

@@ -137,14 +137,15 @@ DeprivilegedEngine::Next TranslateEngine::write_guarded(user::Trap32 const& trap
     translator_.invalidate(page);
     touched_device_ = false;
     auto const result = x86::emulate(*processor_);
-    bool const own_page = in_page_of_instruction(page);
-    if (result.outcome == x86::Outcome::unsupported && own_page) return after(result, {});
     protected_.release(page);
     // No mapping that can be written is there: the rest of the guest's writes fills one.
     [[maybe_unused]] auto const mapped =
         shadow_.access(request(trap.address, Access::write, cpl_ != 3));
-    if (result.outcome == x86::Outcome::unsupported) return {}; // the guest does it itself
-    return after(result, {});
+    if (result.outcome != x86::Outcome::unsupported) return after(result, {});
+    // The guest does it itself, in the block where it is: entered anew, this may be code of the
+    // page.
+    inside_ = faulting_;
+    return {};
 }
 
 // ---- the guest's thread -----------------------------------------------------------------------

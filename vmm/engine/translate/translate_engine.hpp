@@ -81,13 +81,14 @@ private:
     CodePlaces places_;
     enum class Stale : u8 { nothing, local, all } stale_{}; // of places_
 
-    x86::translate::GuestMode mode_{};        // of the translator
-    bool tried_{};                            // to come back to that mode by emulation
-    bool wide_{};                             // what runs, if something does
-    std::optional<user::Registers64> inside_; // stopped in generated code, where it can go on
-    std::optional<exits::Unexpected> broken_; // it stopped where it cannot have come
-    u64 missed_{};                            // events that nobody was told of yet
-    x86::translate::Counters before_{};       // of earlier guests
+    x86::translate::GuestMode mode_{};          // of the translator
+    bool tried_{};                              // to come back to that mode by emulation
+    bool wide_{};                               // what runs, if something does
+    std::optional<user::Registers64> inside_;   // stopped in generated code, where it can go on
+    std::optional<user::Registers64> faulting_; // in generated code, at an access that is looked at
+    std::optional<exits::Unexpected> broken_;   // it stopped where it cannot have come
+    u64 missed_{};                              // events that nobody was told of yet
+    x86::translate::Counters before_{};         // of earlier guests
 };
 
 } // namespace vmm::translate

@@ -41,7 +41,10 @@ DeprivilegedEngine::Next TranslateEngine::after_trap(user::Trap64 const& trap) {
             return {};
         }
         if (!recover(trap)) return {};
-        return after_access(in_guest, result);
+        faulting_ = trap.registers;
+        auto next = after_access(in_guest, result);
+        faulting_.reset();
+        return next;
     }
     if (!recover(trap)) return {};
     if (state_.reason == Reason::event) return {};
