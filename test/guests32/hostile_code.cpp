@@ -132,7 +132,14 @@ void resume_flag_ends(Checks& checks) {
 
 } // namespace
 
-// Over the end of the address space, where no jump goes backwards.
+// Strings of EDX bytes one after the other, and no jump at all.
+extern "C" void many_strings();
+extern "C" void after_strings();
+asm(".section .pages, \"ax\"\n.balign 64\nmany_strings: .rept 700\n mov %edx, %ecx\n"
+    "mov $0x1000000, %esi\n rep lodsb\n.endr\n"
+    "after_strings: ud2\n.text");
+
+// Where no jump goes backwards: strings, and a loop over the end of the address space.
 void forward_loop() {
     Checks checks("forward-loop");
     start_paging();
@@ -144,6 +151,15 @@ void forward_loop() {
     for (u32 i = 0; i < 8; ++i) at<u8>(last_page + 0xff8 + i) = 0x90;
     put(0, jump);
     enable_apic();
+    auto const strings = [](u32 bytes) {
+        return exception_of([=] { asm volatile("sti; jmp *%0" ::"r"(many_strings), "d"(bytes)); });
+    };
+    checks.check(strings(1).vector == invalid_opcode, "many strings");
+    set_alarm(500000, false);
+    Event const among = strings(10000);
+    checks.check(among.vector == alarm &&
+                     among.frame.eip < reinterpret_cast<u32>(after_strings) - 500,
+                 "an interrupt among them", among.frame.eip);
     set_alarm(20000000, false);
     Event const event = exception_of([] {
         u32 const zero = 0;

@@ -34,10 +34,15 @@ void Builder::entries() {
     built_.begin = e_.position();
     if (options_.chaining) verify(stubs_.wrong_block, 0);
     built_.checked = e_.position();
-    note(start, Action::event);
+    check_event(start);
+    built_.plain = e_.position();
+}
+
+// Whoever is stopped here goes on with the instruction.
+void Builder::check_event(Decoded const& instruction) {
+    note(instruction, Action::event);
     e_.load_wide(r10, field(offsetof(State, event)));
     e_.load(r10, {.memory = true, .base = state, .index = r10});
-    built_.plain = e_.position();
 }
 
 // Goes on if r9d is the eip of instruction `next` (which may be the one behind the block); whoever

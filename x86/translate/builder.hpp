@@ -43,6 +43,7 @@ private:
     };
 
     void entries();
+    void check_event(Decoded const& instruction);
     void verify(u8 const* otherwise, unsigned next);
     void one(Decoded const& d, unsigned number);
     void note(Decoded const& d, Action action);

@@ -91,6 +91,10 @@ void Builder::string(Decoded const& d) {
     e_.simple({.value = d.opcode,
                .size16 = d.operand_size == 2 && (d.opcode & 1) != 0,
                .repeat = d.repeat});
+    if (d.repeat == 0) return;
+    Decoded next{}; // one of them may take seconds: events do not wait for the next as well
+    next.offset = static_cast<u16>(d.offset + d.length);
+    check_event(next);
 }
 
 void Builder::translate_byte(Decoded const& d) {
