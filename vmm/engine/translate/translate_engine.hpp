@@ -32,6 +32,7 @@ public:
     x86::OrException<> set_control_register(unsigned number, u64 value) override;
     [[nodiscard]] bool write_msr(u32 msr, u64 value) override;
     void invalidate_page(u64 linear) override;
+    void mask_cpuid(u32 leaf, u32 subleaf, CpuidResult& result) override;
     bool can_interrupt() override;
     void want_interrupt_window(bool wanted) override;
 

@@ -4,6 +4,7 @@
 #include "vmm/engine/deprivileged/test_host.hpp"
 #include "vmm/engine/translate/translate_engine.hpp"
 #include "vmm/pc/memory_map.hpp"
+#include "x86/translate/decode.hpp"
 
 namespace vmm::translate {
 namespace {
@@ -56,6 +57,43 @@ INSTANTIATE_TEST_SUITE_P(Translate, TranslatedKernel,
                          testing::Values("flags", "paging", "user", "timer", "exceptions",
                                          "own-code", "middle", "hostile-code", "forward-loop",
                                          "refused", "base-segments"));
+
+// A kernel uses what CPUID offers.
+TEST(TranslateEngine, HidesTheInstructionsThatItDoesNotKnow) {
+    struct {
+        char const* name;
+        u32 leaf;
+        u32 CpuidResult::* word;
+        unsigned bit;
+        std::vector<u8> code;
+    } const features[] = {
+        {"PCLMULQDQ", 1, &CpuidResult::ecx, 1, {0x66, 0x0f, 0x3a, 0x44, 0xc1, 0x00}},
+        {"PSHUFB", 1, &CpuidResult::ecx, 9, {0x66, 0x0f, 0x38, 0x00, 0xc1}},
+        {"PEXTRB", 1, &CpuidResult::ecx, 19, {0x66, 0x0f, 0x3a, 0x14, 0xc0, 0x01}},
+        {"CRC32", 1, &CpuidResult::ecx, 20, {0xf2, 0x0f, 0x38, 0xf1, 0xc1}},
+        {"MOVBE", 1, &CpuidResult::ecx, 22, {0x0f, 0x38, 0xf0, 0x01}},
+        {"POPCNT", 1, &CpuidResult::ecx, 23, {0xf3, 0x0f, 0xb8, 0xc1}},
+        {"AESENC", 1, &CpuidResult::ecx, 25, {0x66, 0x0f, 0x38, 0xdc, 0xc1}},
+        {"RDRAND", 1, &CpuidResult::ecx, 30, {0x0f, 0xc7, 0xf0}},
+        {"CMPXCHG8B", 1, &CpuidResult::edx, 8, {0x0f, 0xc7, 0x09}},
+        {"CMOV", 1, &CpuidResult::edx, 15, {0x0f, 0x44, 0xc1}},
+        {"CLFLUSH", 1, &CpuidResult::edx, 19, {0x0f, 0xae, 0x39}},
+        {"ANDN", 7, &CpuidResult::ebx, 3, {0xc4, 0xe2, 0x70, 0xf2, 0xc2}},
+        {"RORX", 7, &CpuidResult::ebx, 8, {0xc4, 0xe3, 0x7b, 0xf0, 0xc1, 0x05}},
+        {"RDSEED", 7, &CpuidResult::ebx, 18, {0x0f, 0xc7, 0xf8}},
+        {"ADCX", 7, &CpuidResult::ebx, 19, {0x66, 0x0f, 0x38, 0xf6, 0xc1}},
+        {"CLFLUSHOPT", 7, &CpuidResult::ebx, 23, {0x66, 0x0f, 0xae, 0x39}},
+        {"LZCNT", 0x80000001, &CpuidResult::ecx, 5, {0xf3, 0x0f, 0xbd, 0xc1}},
+    };
+    World world(mebibyte);
+    for (auto const& feature : features) {
+        CpuidResult result{~0u, ~0u, ~0u, ~0u};
+        world.engine.mask_cpuid(feature.leaf, 0, result);
+        auto const decoded = x86::translate::decode(feature.code, 4);
+        bool const known = decoded.form != x86::translate::Form::emulate;
+        EXPECT_EQ(((result.*feature.word) >> feature.bit & 1) != 0, known) << feature.name;
+    }
+}
 
 class WorkingKernel : public testing::TestWithParam<char const*> {};
 TEST_P(WorkingKernel, SaysSo) {

@@ -19,6 +19,15 @@ constexpr u32 system_flags = 0x3e7100;
 
 } // namespace
 
+// What neither the translator nor the emulator can do.
+void TranslateEngine::mask_cpuid(u32 leaf, u32 subleaf, CpuidResult& result) {
+    DeprivilegedEngine::mask_cpuid(leaf, subleaf, result);
+    constexpr u32 sse4_1 = 1 << 19, sse4_2 = 1 << 20, movbe = 1 << 22;
+    constexpr u32 bmi1 = 1 << 3, bmi2 = 1 << 8, adx = 1 << 19, clflushopt = 1 << 23;
+    if (leaf == 1) result.ecx &= ~(sse4_1 | sse4_2 | movbe);
+    if (leaf == 7) result.ebx &= ~(bmi1 | bmi2 | adx | clflushopt);
+}
+
 void TranslateEngine::to_state() {
     for (unsigned i = 0; i < 8; ++i) state_.general[i] = static_cast<u32>(core_.registers.value[i]);
     state_.eip = static_cast<u32>(core_.rip);
