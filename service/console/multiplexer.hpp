@@ -20,7 +20,7 @@
 class Multiplexer {
 public:
     static constexpr unsigned no_client = ~0u;
-    static constexpr u64 default_patience = 100'000'000;
+    static constexpr u64 default_patience = 500'000'000;
 
     // patience 0: nobody waits, for a console that has no timer.
     explicit Multiplexer(u64 patience) : patience_(patience) {}
