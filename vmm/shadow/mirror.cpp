@@ -90,9 +90,7 @@ void Shadow::written(GuestPhys at, u64 bytes) {
 void Shadow::mirror(u64 page, u64 first, u64 last) {
     ++counters_.emulated_writes;
     if (watch_.count_write(page, (page << page_shift) + first)) return unwatch(page);
-    if (is_foreign(page) && watch_.count_foreign_write(page)) {
-        return loosen(page);
-    }
+    if (is_foreign(page) && watch_.count_foreign_write(page)) return loosen(page);
     unsigned const entry_size = paging_.mode() == x86::PagingMode::two_level ? 4 : 8;
     for (TableUse const& use : watch_.uses(page)) {
         u64 const span = table_span(use.level) / (page_size / entry_size);

@@ -102,7 +102,8 @@ public:
     // The first linear address of the shared root.
     u64 split() const { return long_mode() ? 0x800000000000 : 0xc0000000; }
     x86::Paging const& paging() const { return paging_; }
-    // Whether shadow entries from that table (a page of guest RAM) are only as true as a TLB's.
+    // For tests: whether shadow entries from that table (a page of guest RAM) are only as true as
+    // a TLB's.
     bool is_loose(u64 page) const { return watch_.is_loose(page); }
 
 private:
